@@ -1,0 +1,106 @@
+//! `drills`: the active list, a map from drill UUID to what the edge needs to know of it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+use drill_context::{DrillId, Environment};
+
+use super::ConfigError;
+use super::members::Members;
+
+/// How a drill's requests are told apart by the routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The filter rewrites the authority to a host that only the drill's routes have.
+    Authority,
+    /// The filter sets `x-drill-route`, for a virtual host that drillgate itself owns.
+    Owned,
+}
+
+/// The random part of a drill's host: 128 bits in base32, 26 of a-z and 2-7.
+///
+/// Only the edge's own configuration knows it, so no client can name the drill's host.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RouteKey(String);
+
+impl RouteKey {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RouteKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<RouteKey, &'static str> {
+        let base32 = |b: u8| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b);
+        if text.len() != 26 || !text.bytes().all(base32) {
+            return Err("must be 128 random bits in base32: 26 of a-z and 2-7");
+        }
+        Ok(RouteKey(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for RouteKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RouteKey(..)")
+    }
+}
+
+/// A drill that the gate lets through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActiveDrill {
+    /// The environment that a token must be for.
+    pub environment: Environment,
+    /// The random part of the drill's host.
+    pub route_key: RouteKey,
+    /// The drill's end, in seconds of the Unix epoch. The filter heeds it by itself, with the
+    /// controller gone too.
+    pub not_after: i64,
+    /// How its requests are steered.
+    pub mode: Mode,
+}
+
+pub(super) fn read(entries: Members) -> Result<HashMap<DrillId, ActiveDrill>, ConfigError> {
+    let mut drills = HashMap::new();
+    let mut route_keys = HashSet::new();
+    for entry in entries.into_entries() {
+        let (id, members) = entry?;
+        let id: DrillId = id
+            .parse()
+            .map_err(|error| members.wrong_here(format_args!("the drill {error}")))?;
+        let shared = members.wrong("routeKey", "is another drill's, too");
+        let drill = drill(members)?;
+        if !route_keys.insert(drill.route_key.clone()) {
+            return Err(shared);
+        }
+        drills.insert(id, drill);
+    }
+    Ok(drills)
+}
+
+fn drill(mut members: Members) -> Result<ActiveDrill, ConfigError> {
+    let drill = ActiveDrill {
+        environment: members
+            .required_text("environment")?
+            .parse()
+            .map_err(|error| members.wrong("environment", error))?,
+        route_key: members
+            .required_text("routeKey")?
+            .parse()
+            .map_err(|error| members.wrong("routeKey", error))?,
+        not_after: match members.integer("notAfter")? {
+            Some(not_after) => not_after,
+            None => return Err(members.wrong("notAfter", "is missing")),
+        },
+        mode: match members.text("mode")?.as_deref() {
+            None | Some("authority") => Mode::Authority,
+            Some("owned") => Mode::Owned,
+            Some(_) => return Err(members.wrong("mode", "must be authority or owned")),
+        },
+    };
+    members.finish()?;
+    Ok(drill)
+}
