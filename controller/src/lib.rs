@@ -1,1 +1,7 @@
-//! placeholder
+//! The controller and the command line of drillgate.
+
+pub mod cli;
+pub mod demo;
+pub mod keyfile;
+pub mod lab;
+pub mod route_key;

@@ -70,7 +70,9 @@ pub(crate) fn record(
     put("request_id", known(&request.request_id));
     put("status", integer(host, &["response", "code"]));
     put("code_details", text(host, &["response", "code_details"]));
-    put("upstream_cluster", text(host, &["xds", "cluster_name"]));
+    if was_steered(verdict) {
+        put("upstream_cluster", text(host, &["xds", "cluster_name"]));
+    }
     put("source_address", text(host, &["source", "address"]));
     let nanoseconds = integer(host, &["request", "duration"]).and_then(|n| n.as_i64());
     put(
@@ -78,6 +80,12 @@ pub(crate) fn record(
         nanoseconds.map(|n| Value::from(n / 1_000_000)),
     );
     Value::Object(record).to_string()
+}
+
+/// Whether an upstream was in question. For a refused request the proxy still names the cluster
+/// of the route that was never taken, production's for one: that would be a false witness.
+fn was_steered(verdict: Verdict) -> bool {
+    !matches!(verdict, Verdict::Refused(_) | Verdict::Probe)
 }
 
 /// The fields that a proxy cannot add to an access log by itself, one key each.

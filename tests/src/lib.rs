@@ -1,1 +1,15 @@
-//! placeholder
+//! What the integration suites share: production, a sandbox and a real Envoy in front of them.
+//!
+//! A suite starts one [`Harness`] per test. Helpers stop the test at the first surprise, so they
+//! return values, not errors.
+
+pub mod gate;
+mod grpc;
+mod harness;
+mod module;
+mod raw;
+
+pub use grpc::{check_health, health_router};
+pub use harness::{Harness, SANDBOX, envoy};
+pub use module::{MODULE_VARIABLE, module, module_path};
+pub use raw::exchange;

@@ -393,10 +393,11 @@ fn the_record_of_a_refusal_says_why_and_believes_nothing_unsigned() {
     let mut unsigned = token(&claims(DRILL)).into_bytes();
     let last = unsigned.len() - 2;
     unsigned[last] = if unsigned[last] == b'A' { b'B' } else { b'A' };
-    let record = audited(&request(&unsigned));
+    let host = request(&unsigned).with_property("xds.cluster_name", "production");
+    let record = audited(&host);
     assert_eq!(record["verdict"], "refused");
     assert_eq!(record["reason"], "bad-signature");
-    for unshown in ["kid", "drill", "environment", "jti"] {
+    for unshown in ["kid", "drill", "environment", "jti", "upstream_cluster"] {
         assert_eq!(record[unshown], Value::Null, "{unshown}");
     }
     // Signed, and refused all the same: then it is known who asked.

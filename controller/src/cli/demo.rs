@@ -1,0 +1,178 @@
+//! `drillgate demo`: plays one drill on this machine and shows each step.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::output::{self, BAD, Format, GOOD, OutputArgs};
+use super::{Outcome, REFUSED, time};
+use crate::demo::{self, Event, Ledger, Options, Report, Stage, StepReport};
+use crate::keyfile;
+
+/// Play one drill on this machine, step by step
+///
+/// Starts production, a sandbox and a real Envoy with the filter on free ports of 127.0.0.1,
+/// sends the requests of a drill and shows who answered each, and who had to. Ends with the
+/// audit records and the ledger.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct DemoArgs {
+    /// Envoy's binary
+    #[arg(long, value_name = "FILE", env = crate::lab::ENVOY_VARIABLE)]
+    envoy: Option<PathBuf>,
+    /// The filter's wasm module
+    #[arg(long, value_name = "FILE", env = "DRILLGATE_MODULE")]
+    module: PathBuf,
+    /// Leave everything up afterwards, with the drill active, and print curl lines
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  make demo                    builds and installs what is needed first
+  make demo ARGS=--keep
+  drillgate demo --envoy .tools/envoy --module target/wasm32-wasip1/release/drill_filter.wasm
+
+Exit codes:
+  0    every step and the ledger hold
+  1    a step differs, or the ledger does not balance
+  2    a part did not start
+  130  interrupted";
+
+const INTERRUPTED: u8 = 130;
+
+pub(super) fn run(args: &DemoArgs) -> Outcome {
+    let runtime = tokio::runtime::Runtime::new()?;
+    runtime.block_on(async {
+        let mut ended = signal(SignalKind::terminate())?;
+        // Dropping what runs ends Envoy: a killed demo leaves no process behind.
+        tokio::select! {
+            outcome = play(args) => outcome,
+            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
+            _ = ended.recv() => Ok(ExitCode::from(INTERRUPTED)),
+        }
+    })
+}
+
+async fn play(args: &DemoArgs) -> Outcome {
+    let options = Options {
+        envoy: args.envoy.clone(),
+        module: args.module.clone(),
+        clock: time::now,
+    };
+    let text = args.output.format == Format::Text;
+    let started = Instant::now();
+    let mut shown = Ok(());
+    let (mut stage, report) = demo::play(&options, &mut |event| match event {
+        Event::Doing(what) => output::note(&format!("    ... {what}")),
+        Event::Step(step) if text && shown.is_ok() => shown = output::emit(&step_line(step)),
+        Event::Step(_) => {}
+    })
+    .await?;
+    shown?;
+    match args.output.format {
+        Format::Text => output::emit(&summary(&report))?,
+        Format::Json => output::emit(&output::json(&report)?)?,
+    }
+    output::note(&format!(
+        "    ... {:.1} s in all",
+        started.elapsed().as_secs_f64()
+    ));
+    if args.keep {
+        keep(&mut stage).await?;
+    }
+    stage.stop().await?;
+    Ok(if report.holds() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(REFUSED)
+    })
+}
+
+/// Leaves the stage up until the process is told to end.
+async fn keep(stage: &mut Stage) -> Result<(), Box<dyn std::error::Error>> {
+    stage.restart_drill().await?;
+    let folder = tempfile::Builder::new()
+        .prefix("drillgate-demo-")
+        .tempdir()?;
+    let key = folder.path().join("demo.jwk");
+    keyfile::create(&key, stage.key())?;
+    let program = std::env::current_exe()?;
+    output::note(&format!(
+        "\nThe edge is up at {address}, the drill is active for an hour. Ctrl-C ends both.\n\n\
+         # production answers\n\
+         curl -i -H 'Host: {host}' http://{address}/orders/42\n\n\
+         # the sandbox answers\n\
+         curl -i -H 'Host: {host}' -H \"$({program} sign --key {key} --drill {drill} --env {environment} --header)\" \
+         http://{address}/orders/42\n\n\
+         # what the edge runs\n\
+         curl -i -H 'Host: {host}' -H \"$({program} sign --key {key} --probe --header)\" http://{address}/",
+        address = stage.address(),
+        host = stage.host(),
+        drill = stage.drill(),
+        environment = stage.environment(),
+        program = program.display(),
+        key = key.display(),
+    ));
+    // Only a signal ends it: see `run`.
+    std::future::pending().await
+}
+
+fn step_line(step: &StepReport) -> String {
+    let (style, remark) = if step.holds {
+        (GOOD, "as expected".to_owned())
+    } else {
+        (BAD, format!("EXPECTED {}", step.expected))
+    };
+    format!(
+        "{:>3}  {:<17}  {:<46}  {:<38}  {style}{remark}{style:#}\n",
+        step.number,
+        step.name,
+        step.sent,
+        step.answer.to_string(),
+    )
+}
+
+fn summary(report: &Report) -> String {
+    let mut text = format!("\naudit records of drill {}\n", report.drill);
+    for record in &report.audit {
+        text.push_str(&format!("     {record}\n"));
+    }
+    text.push_str(&ledger(&report.ledger));
+    text.push_str(&if report.holds() {
+        format!("\n{GOOD}every step and the ledger hold{GOOD:#}\n")
+    } else {
+        format!("\n{BAD}the drill does not hold{BAD:#}: see the lines above\n")
+    });
+    text
+}
+
+fn ledger(ledger: &Ledger) -> String {
+    let Ledger {
+        sent_without_header,
+        sent_with_header,
+        due_to_sandbox,
+        production,
+        production_with_header,
+        sandbox,
+        audit_records,
+    } = ledger;
+    let verdict = if ledger.balances() {
+        format!("{GOOD}balances{GOOD:#}")
+    } else {
+        format!("{BAD}does not balance{BAD:#}")
+    };
+    format!(
+        "\nledger: {verdict}\n\
+         \x20    sent without the header  {sent_without_header:>3}    production received        {production:>3}\n\
+         \x20    sent with the header     {sent_with_header:>3}    of them with the header    {production_with_header:>3}\n\
+         \x20    due to the sandbox       {due_to_sandbox:>3}    the sandbox received       {sandbox:>3}\n\
+         \x20                                    audit records              {audit_records:>3}\n"
+    )
+}

@@ -1,0 +1,102 @@
+//! A gate with one drill: its keys, the filter's configuration, and tokens for it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use drill_context::{Claims, HEADER_NAME, SigningKey, TokenType, sign};
+use drillgate::lab::{Drill, Edge, Request};
+use serde_json::{Value, json};
+
+use crate::harness::{Harness, SANDBOX};
+use crate::module::module;
+
+/// The drill's UUID.
+pub const DRILL: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
+
+/// The environment that the drill is in.
+pub const ENVIRONMENT: &str = "orders-dr";
+
+/// The service that the drill covers.
+pub const HOST: &str = "orders.example.com";
+
+/// The random part of the drill's host.
+pub const ROUTE_KEY: &str = "mzxw6ytboi4dinzsgy3tqobzga";
+
+/// The `kid` of the gate's HS256 key.
+pub const HS256: &str = "suite-hs256";
+
+/// The `kid` of the gate's Ed25519 key.
+pub const ED25519: &str = "suite-ed25519";
+
+const SECRET: [u8; 32] = [7; 32];
+
+/// The wall clock, in seconds of the Unix epoch: the edge's own, as it runs on this machine.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_secs()).unwrap()
+}
+
+/// One of the gate's keys, or a key that the gate does not have.
+pub fn key(kid: &str) -> SigningKey {
+    let kid = kid.parse().unwrap();
+    match kid {
+        kid if kid == ED25519.parse().unwrap() => SigningKey::ed25519(kid, &SECRET).unwrap(),
+        kid => SigningKey::hs256(kid, &SECRET).unwrap(),
+    }
+}
+
+/// The filter's configuration with these active drills, a map by UUID.
+pub fn configuration(generation: u64, drills: Value) -> Value {
+    let public = key(ED25519).public_bytes().unwrap();
+    json!({
+        "version": 1,
+        "generation": generation,
+        "keys": {
+            HS256: {"alg": "HS256", "secret": URL_SAFE_NO_PAD.encode(SECRET)},
+            ED25519: {"alg": "Ed25519", "publicKey": URL_SAFE_NO_PAD.encode(public)},
+        },
+        "drills": drills,
+    })
+}
+
+/// The active list with the drill in it, until `not_after`.
+pub fn active_until(not_after: i64) -> Value {
+    json!({DRILL: {"environment": ENVIRONMENT, "routeKey": ROUTE_KEY, "notAfter": not_after}})
+}
+
+/// Fresh claims for the drill.
+pub fn claims() -> Claims {
+    Claims::new(DRILL.parse().unwrap(), ENVIRONMENT.parse().unwrap(), now())
+}
+
+/// A fresh token for the drill, signed with the gate's HS256 key.
+pub fn token() -> String {
+    signed(&claims())
+}
+
+/// A token of these claims, signed with the gate's HS256 key.
+pub fn signed(claims: &Claims) -> String {
+    sign(&key(HS256), TokenType::Drill, claims)
+}
+
+/// A GET for the drill's host with a fresh token.
+pub fn drill_request(path: &str) -> Request {
+    Request::get(HOST, path).header(HEADER_NAME, token())
+}
+
+/// The drill's routes.
+pub fn drill() -> Drill {
+    Drill::new(ROUTE_KEY, HOST, SANDBOX)
+}
+
+/// An edge with the filter and the drill, active for an hour; `prepare` changes it before Envoy
+/// starts.
+pub async fn gate(prepare: impl FnOnce(&mut Edge)) -> Harness {
+    Harness::start(|edge| {
+        edge.filter = module(configuration(1, active_until(now() + 3600)));
+        edge.drills = vec![drill()];
+        prepare(edge);
+    })
+    .await
+}

@@ -1,0 +1,55 @@
+//! A real gRPC service and a real gRPC client: `grpc.health.v1.Health`.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use drillgate::lab::CONTEXT_HEADER;
+use tonic::transport::Endpoint;
+use tonic::{Request, Response, Status};
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+
+/// How long a call may take.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The health service as a router for an [`Upstream`](drillgate::lab::Upstream). It knows one
+/// service, called `name`, so an answer tells who gave it.
+pub async fn health_router(name: &str) -> Router {
+    let (reporter, service) = tonic_health::server::health_reporter();
+    reporter
+        .set_service_status(name, ServingStatus::Serving)
+        .await;
+    Router::new().route_service("/grpc.health.v1.Health/{method}", service)
+}
+
+/// Calls `grpc.health.v1.Health/Check` for `service` through `address`, as a client of
+/// `authority`, with the value of `x-drill-context` if there is one.
+///
+/// # Panics
+/// If the connection is refused, or `authority` or `context` cannot be sent at all.
+pub async fn check_health(
+    address: SocketAddr,
+    authority: &str,
+    context: Option<&str>,
+    service: &str,
+) -> Result<Response<HealthCheckResponse>, Status> {
+    let origin = format!("http://{authority}").parse().expect("an authority");
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+    let channel = endpoint
+        .origin(origin)
+        .timeout(LIMIT)
+        .connect()
+        .await
+        .expect("connect");
+
+    let mut request = Request::new(HealthCheckRequest {
+        service: service.to_owned(),
+    });
+    if let Some(context) = context {
+        let value = context.parse().expect("a header value");
+        request.metadata_mut().insert(CONTEXT_HEADER, value);
+    }
+    HealthClient::new(channel).check(request).await
+}
