@@ -48,6 +48,7 @@ wasm: tools ## the same tests of the token and its known answers, run as wasm
 integration: tools module ## the suites on a real Envoy
 	$(STEP) 'suites on a real Envoy'
 	@$(CARGO) test --package drillgate-tests
+	@$(CARGO) test --package drillgate --test demo
 
 module: ## build the filter's wasm module
 	$(STEP) 'building the filter module (release, wasm)'

@@ -35,9 +35,12 @@ pub(super) struct DemoArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  make demo                    builds and installs what is needed first
-  make demo ARGS=--keep
   drillgate demo --envoy .tools/envoy --module target/wasm32-wasip1/release/drill_filter.wasm
+  drillgate demo --keep
+  drillgate demo --output json | jq .ledger
+
+`make demo` builds and installs what is needed first, and names it in DRILLGATE_ENVOY and
+DRILLGATE_MODULE; `make demo ARGS=--keep` passes arguments on.
 
 Exit codes:
   0    every step and the ledger hold

@@ -18,8 +18,9 @@ use clap::{Parser, Subcommand};
 
 /// Disaster-recovery drills through the real edge.
 ///
-/// A request of a drill carries the signed header X-Drill-Context. These commands make the
-/// keys, sign the header's value and verify it as the gateway does.
+/// A request of a drill carries the signed header X-Drill-Context. The gateway verifies it and
+/// steers the request to the drill's sandbox, never to production. These commands play a drill
+/// on this machine, make the keys, sign the header's value and verify it as the gateway does.
 #[derive(Parser)]
 #[command(name = "drillgate", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -29,13 +30,14 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  drillgate demo --help
   drillgate keys new --kid ci-2026 --out ci.jwk
   drillgate sign --key ci.jwk --drill 6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f --env orders-dr
   drillgate help sign
 
 Exit codes:
   0  done
-  1  verify: the value was refused
+  1  verify: the value was refused; demo: the drill does not hold
   2  usage, or a key or input that cannot be read";
 
 #[derive(Subcommand)]

@@ -1,7 +1,7 @@
 //! Production, a sandbox, the edge in front of them, and the drill that they play.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drill_context::{Algorithm, Claims, DrillId, Environment, HEADER_NAME, KeyId, TokenType, sign};
 use serde_json::{Value, json};
@@ -189,18 +189,17 @@ impl Stage {
         value.into_iter().cycle().take(copies).collect()
     }
 
-    /// Reads the audit records from Envoy's log, at least `due` of them.
+    /// Reads the audit records from Envoy's log, once there are as many as are due, or no more
+    /// have come in time.
     pub(super) async fn audit(&self, due: usize) -> Result<Vec<Value>, Error> {
-        const EVENT: &str = "\"event\":\"drill-request\"";
-        let mut waited = Duration::ZERO;
+        let deadline = Instant::now() + AUDIT_LIMIT;
         loop {
-            let lines = self.gateway.envoy().log_lines(EVENT, AUDIT_LIMIT).await?;
-            let records: Vec<Value> = lines.iter().filter_map(|line| record(line)).collect();
-            if records.len() >= due || waited >= AUDIT_LIMIT {
+            let log = self.gateway.envoy().log()?;
+            let records: Vec<Value> = log.lines().filter_map(record).collect();
+            if records.len() >= due || Instant::now() >= deadline {
                 return Ok(records);
             }
-            sleep(Duration::from_millis(50)).await;
-            waited += Duration::from_millis(50);
+            sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -258,7 +257,8 @@ fn read(response: &Response) -> Answer {
     )
 }
 
-/// The JSON in a line of Envoy's log, which begins with Envoy's own prefix.
+/// The audit record in a line of Envoy's log, which begins with Envoy's own prefix.
 fn record(line: &str) -> Option<Value> {
-    serde_json::from_str(line.get(line.find('{')?..)?).ok()
+    let record: Value = serde_json::from_str(line.get(line.find('{')?..)?).ok()?;
+    (record.get("event")? == "drill-request").then_some(record)
 }

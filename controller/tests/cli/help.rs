@@ -1,7 +1,8 @@
 use super::Bench;
 
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 7] = [
     &[],
+    &["demo"],
     &["sign"],
     &["verify"],
     &["keys", "new"],
