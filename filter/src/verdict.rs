@@ -120,4 +120,22 @@ mod tests {
         codes.dedup();
         assert_eq!(codes.len(), all);
     }
+
+    #[test]
+    fn the_documentation_lists_every_code_with_its_status() {
+        let document = include_str!("../../docs/filter.md");
+        for verdict in Verdict::all() {
+            let status = match verdict {
+                Verdict::Routed => "the sandbox's".to_owned(),
+                Verdict::SandboxUnreachable => "503".to_owned(),
+                Verdict::Probe => "200".to_owned(),
+                Verdict::Refused(refusal) => refusal.status().to_string(),
+                // The client is gone: no one gets it.
+                Verdict::Unanswered => continue,
+            };
+            let row = format!("\n| `{}` | {status} |", verdict.code());
+            assert!(document.contains(&row), "{row}");
+        }
+        assert!(document.contains("`unanswered`"));
+    }
 }
