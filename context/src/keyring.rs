@@ -1,8 +1,6 @@
 //! Several keys at once, so that a key can be replaced without a pause.
 
-use std::collections::BTreeMap;
-
-use crate::{Key, KeyError, KeyId};
+use crate::{Key, KeyError};
 
 /// The keys that a gate accepts, found by exact `kid`.
 ///
@@ -19,7 +17,8 @@ use crate::{Key, KeyError, KeyId};
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    keys: BTreeMap<KeyId, Key>,
+    // A handful: during a rotation there are two.
+    keys: Vec<Key>,
 }
 
 impl Keyring {
@@ -31,17 +30,18 @@ impl Keyring {
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Result<Keyring, KeyError> {
         let mut keyring = Keyring::default();
         for key in keys {
-            let kid = key.kid().clone();
-            if keyring.keys.insert(kid.clone(), key).is_some() {
+            if keyring.get(key.kid().as_str()).is_some() {
+                let kid = key.kid().clone();
                 return Err(KeyError::DuplicateKid { kid });
             }
+            keyring.keys.push(key);
         }
         Ok(keyring)
     }
 
     /// The key with exactly this name.
     pub fn get(&self, kid: &str) -> Option<&Key> {
-        self.keys.get(kid)
+        self.keys.iter().find(|key| key.kid().as_str() == kid)
     }
 }
 

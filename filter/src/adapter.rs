@@ -2,7 +2,6 @@
 //!
 //! `hostcalls` are called directly: the SDK's own context methods unwrap.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
@@ -28,7 +27,7 @@ struct Plugin {
 
 #[derive(Default)]
 struct Metrics {
-    requests: BTreeMap<&'static str, u32>,
+    requests: Vec<(Verdict, u32)>,
     generation: Option<u32>,
     rejected: Option<u32>,
 }
@@ -36,11 +35,12 @@ struct Metrics {
 impl Metrics {
     fn define() -> Metrics {
         let counter = |name: &str| hostcalls::define_metric(MetricType::Counter, name).ok();
-        let codes = Verdict::all().map(Verdict::code);
+        let requests = |verdict: Verdict| {
+            let id = counter(&format!("drillgate.requests.{}", verdict.code()))?;
+            Some((verdict, id))
+        };
         Metrics {
-            requests: codes
-                .filter_map(|code| Some((code, counter(&format!("drillgate.requests.{code}"))?)))
-                .collect(),
+            requests: Verdict::all().filter_map(requests).collect(),
             generation: hostcalls::define_metric(MetricType::Gauge, "drillgate.config.generation")
                 .ok(),
             rejected: counter("drillgate.config.rejected"),
@@ -207,8 +207,9 @@ impl Host for Proxy {
     }
 
     fn count(&self, verdict: Verdict) {
-        if let Some(counter) = self.0.requests.get(verdict.code()) {
-            let _ = hostcalls::increment_metric(*counter, 1);
+        let counter = self.0.requests.iter().find(|(of, _)| *of == verdict);
+        if let Some((_, id)) = counter {
+            let _ = hostcalls::increment_metric(*id, 1);
         }
     }
 }

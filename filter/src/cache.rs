@@ -1,6 +1,6 @@
 //! Tokens that were verified before, so that a costly signature is checked once.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use drill_context::{Claims, KeyId, TokenType};
@@ -22,7 +22,7 @@ pub(crate) struct Authentic {
 /// what does not change with time is remembered, so times are checked on every hit.
 #[derive(Debug, Default)]
 pub(crate) struct TokenCache {
-    tokens: HashMap<Rc<str>, Rc<Authentic>>,
+    tokens: BTreeMap<Rc<str>, Rc<Authentic>>,
     order: VecDeque<Rc<str>>,
 }
 

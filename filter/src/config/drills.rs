@@ -1,6 +1,6 @@
 //! `drills`: the active list, a map from drill UUID to what the edge needs to know of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,7 +21,7 @@ pub enum Mode {
 /// The random part of a drill's host: 128 bits in base32, 26 of a-z and 2-7.
 ///
 /// Only the edge's own configuration knows it, so no client can name the drill's host.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RouteKey(String);
 
 impl RouteKey {
@@ -63,9 +63,9 @@ pub struct ActiveDrill {
     pub mode: Mode,
 }
 
-pub(super) fn read(entries: Members) -> Result<HashMap<DrillId, ActiveDrill>, ConfigError> {
-    let mut drills = HashMap::new();
-    let mut route_keys = HashSet::new();
+pub(super) fn read(entries: Members) -> Result<BTreeMap<DrillId, ActiveDrill>, ConfigError> {
+    let mut drills = BTreeMap::new();
+    let mut route_keys = BTreeSet::new();
     for entry in entries.into_entries() {
         let (id, members) = entry?;
         let id: DrillId = id

@@ -32,7 +32,7 @@ mod keys;
 mod members;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -91,7 +91,7 @@ pub struct Gate {
     pub(crate) limits: Limits,
     pub(crate) audit: AuditSettings,
     keyring: Keyring,
-    drills: HashMap<DrillId, ActiveDrill>,
+    drills: BTreeMap<DrillId, ActiveDrill>,
     verified: RefCell<TokenCache>,
 }
 
