@@ -16,7 +16,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/venv/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration module tools fmt clean
+.PHONY: help demo test lint unit wasm integration interop interop-tools module tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,10 +45,18 @@ wasm: tools ## the same tests of the token and its known answers, run as wasm
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module ## the suites on a real Envoy
+integration: tools module interop-tools ## the suites on a real Envoy
 	$(STEP) 'suites on a real Envoy'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
+
+interop: interop-tools ## the suite with other JWT libraries (needs Node.js, Go and OpenSSL 3)
+	$(STEP) 'suite with other JWT libraries'
+	@$(CARGO) test --package drillgate-tests --test interop
+
+bench: tools module ## what the filter costs, against its yardsticks (about 5 minutes)
+	$(STEP) 'benchmark: the filter against jwt_authn, Lua and no filter'
+	@$(CARGO) bench --quiet --package drillgate-tests --bench edge
 
 module: ## build the filter's wasm module
 	$(STEP) 'building the filter module (release, wasm)'
@@ -67,6 +75,42 @@ $(TOOLS)/ready: tests/tools/requirements.txt
 	@ln -sf "$$($(TOOLS)/venv/bin/python -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("envoy").origin).parent / "_bin" / "envoy")')" $(TOOLS)/envoy
 	@$(TOOLS)/envoy --version >/dev/null
 	@touch $@
+
+# What the interop suite runs: the recipes of examples/sign and its verifiers, on pinned libraries.
+INTEROP := $(TOOLS)/interop
+interop-tools: $(INTEROP)/python/ready $(INTEROP)/node/ready $(INTEROP)/golang/ready $(INTEROP)/rust/ready
+
+need = @command -v $(1) >/dev/null || { echo "$(1) is missing: install it (Debian: apt-get install $(2))" >&2; exit 1; }
+
+$(INTEROP)/python/ready: tests/interop/requirements.txt
+	$(STEP) 'installing PyJWT into .tools/interop/'
+	@mkdir -p $(@D)
+	@$(PYTHON) -m venv $(@D) || { \
+		echo "cannot make a Python environment: install the venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
+
+$(INTEROP)/node/ready: tests/interop/package.json tests/interop/package-lock.json
+	$(STEP) 'installing jose into .tools/interop/'
+	$(call need,node,nodejs)
+	$(call need,npm,npm)
+	@mkdir -p $(@D)
+	@cp $^ $(@D)
+	@npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+	@ln -sf $(CURDIR)/examples/sign/sign.mjs $(CURDIR)/tests/interop/verify.mjs $(@D)
+	@touch $@
+
+$(INTEROP)/golang/ready: examples/sign/sign.go tests/interop/verify.go tests/interop/go.mod tests/interop/go.sum
+	$(STEP) 'building the Go recipe with golang-jwt'
+	$(call need,go,golang-go)
+	@mkdir -p $(@D)
+	@cd tests/interop && go build -o $(@D)/sign $(CURDIR)/examples/sign/sign.go && go build -o $(@D)/verify verify.go
+	@touch $(@D)/sign $(@D)/verify $@
+
+$(INTEROP)/rust/ready: examples/sign/sign.rs tests/interop/verify.rs tests/interop/Cargo.toml tests/interop/Cargo.lock
+	$(STEP) 'building the Rust recipe with jsonwebtoken (about a minute, once)'
+	@$(CARGO) build --quiet --locked --manifest-path tests/interop/Cargo.toml --target-dir $(@D)
+	@touch $(@D)/debug/sign $(@D)/debug/verify $@
 
 fmt: ## format the code
 	@$(CARGO) fmt --all

@@ -80,9 +80,27 @@ pub fn signed(claims: &Claims) -> String {
     sign(&key(HS256), TokenType::Drill, claims)
 }
 
+/// A token whose signature does not match.
+pub fn forged() -> String {
+    let mut token = token();
+    let last = if token.pop() == Some('A') { 'E' } else { 'A' };
+    token.push(last);
+    token
+}
+
 /// A GET for the drill's host with a fresh token.
 pub fn drill_request(path: &str) -> Request {
     Request::get(HOST, path).header(HEADER_NAME, token())
+}
+
+/// What a probe learns from `harness`: the generation of the configuration in use, and how many
+/// drills are active.
+pub async fn probe(harness: &Harness) -> (u64, u64) {
+    let token = sign(&key(HS256), TokenType::Probe, &claims());
+    let request = Request::get(HOST, "/").header(HEADER_NAME, token);
+    let answer: Value = serde_json::from_slice(&harness.send(&request).await.body).unwrap();
+    let number = |name: &str| answer[name].as_u64().unwrap();
+    (number("generation"), number("activeDrills"))
 }
 
 /// The drill's routes.
@@ -90,12 +108,17 @@ pub fn drill() -> Drill {
     Drill::new(ROUTE_KEY, HOST, SANDBOX)
 }
 
+/// Gives `edge` the filter and the drill, active for an hour.
+pub fn drilled(edge: &mut Edge) {
+    edge.filter = module(configuration(1, active_until(now() + 3600)));
+    edge.drills = vec![drill()];
+}
+
 /// An edge with the filter and the drill, active for an hour; `prepare` changes it before Envoy
 /// starts.
 pub async fn gate(prepare: impl FnOnce(&mut Edge)) -> Harness {
     Harness::start(|edge| {
-        edge.filter = module(configuration(1, active_until(now() + 3600)));
-        edge.drills = vec![drill()];
+        drilled(edge);
         prepare(edge);
     })
     .await

@@ -116,7 +116,7 @@ impl Harness {
                 configuration: current,
                 ..
             }) => *current = configuration,
-            Filter::AllowAll => panic!("there is no module to configure"),
+            _ => panic!("there is no module to configure"),
         })
         .await;
     }

@@ -3,11 +3,13 @@
 //! A suite starts one [`Harness`] per test. Helpers stop the test at the first surprise, so they
 //! return values, not errors.
 
+pub mod audit;
 pub mod gate;
 mod grpc;
 mod harness;
 mod module;
 mod raw;
+pub mod traffic;
 
 pub use grpc::{check_health, health_router};
 pub use harness::{Harness, SANDBOX, envoy};

@@ -5,42 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drill_context::{HEADER_NAME, TokenType, sign};
-use drillgate::lab::{Envoy, Request};
+use drillgate::lab::Request;
 use drillgate_tests::Harness;
+use drillgate_tests::audit::{counter, records};
 use drillgate_tests::gate::{self, DRILL, ENVIRONMENT, HOST, HS256, ROUTE_KEY};
 use serde_json::{Value, json};
 
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// The records in Envoy's log, once there are at least `due`.
-async fn records(envoy: &Envoy, due: usize) -> Vec<Value> {
-    let deadline = std::time::Instant::now() + LIMIT;
-    loop {
-        let log = envoy.log().unwrap();
-        let lines = log.lines().filter(|line| line.contains("drill-request"));
-        let records: Vec<Value> = lines
-            .map(|line| serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap())
-            .collect();
-        if records.len() >= due {
-            return records;
-        }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{} of {due}: {log}",
-            records.len()
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn counter(harness: &Harness, name: &str) -> Option<u64> {
-    let admin = harness.gateway.envoy().admin();
-    let stats = admin
-        .stats(&format!("^wasmcustom\\.drillgate\\.{name}$"))
-        .await
-        .unwrap();
-    stats.values().next().copied()
-}
 
 /// One request of each kind; gives how many carried the header.
 async fn traffic(harness: &Harness) -> usize {
@@ -141,7 +112,11 @@ async fn counters_go_by_verdict_and_a_gauge_has_the_generation() {
         ("config.generation", 1),
         ("config.rejected", 0),
     ] {
-        assert_eq!(counter(&harness, name).await, Some(count), "{name}");
+        assert_eq!(
+            counter(harness.gateway.envoy(), name).await,
+            Some(count),
+            "{name}"
+        );
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::listener::drill_fields;
+
 /// The signed header that marks a drill request, in lower case.
 pub const CONTEXT_HEADER: &str = "x-drill-context";
 
@@ -22,6 +24,9 @@ pub struct Edge {
     pub guard: bool,
     /// What runs in the place of the drill filter.
     pub filter: Filter,
+    /// The access log of requests that carried a drill context: field names and Envoy's format
+    /// strings, one JSON line a request; none if absent.
+    pub access_log: Option<BTreeMap<String, String>>,
     /// The production cluster: it serves every host that nothing else claims.
     pub production: Cluster,
     /// The clusters that drills name.
@@ -42,6 +47,7 @@ impl Edge {
             domain: "drill.internal".to_owned(),
             guard: true,
             filter: Filter::AllowAll,
+            access_log: Some(drill_fields()),
             production: Cluster::new("production", [production]),
             sandboxes: Vec::new(),
             drills: Vec::new(),
@@ -65,6 +71,10 @@ pub enum Filter {
     AllowAll,
     /// The wasm module.
     Module(Module),
+    /// A filter of Envoy's own, by its typed configuration: something to compare the module with.
+    Native(Value),
+    /// None at all: what Envoy is without any of this.
+    Absent,
 }
 
 /// A wasm module and its configuration.
@@ -122,6 +132,11 @@ pub struct Drill {
     pub route_key: String,
     /// The hosts that the drill covers, in lower case, without port.
     pub hosts: Vec<String>,
+    /// The only paths that the drill covers, by their common prefix, with no route for the rest:
+    /// Envoy answers 404 there. A Gateway API HTTPRoute is like that, which knows no rule for a
+    /// fixed answer. If absent, the drill covers all paths, and a last route answers 503 to what
+    /// no other takes. In `owned` mode nothing but the prefix changes.
+    pub only_under: Option<String>,
     /// The name of the cluster that serves the drill.
     pub cluster: String,
     /// The time limit of a whole request, retries included.
@@ -131,7 +146,7 @@ pub struct Drill {
 }
 
 impl Drill {
-    /// A drill of one host: 30 s a request, 2 retries of 10 s each.
+    /// A drill of one host and all its paths: 30 s a request, 2 retries of 10 s each.
     pub fn new(
         route_key: impl Into<String>,
         host: impl Into<String>,
@@ -140,6 +155,7 @@ impl Drill {
         Self {
             route_key: route_key.into(),
             hosts: vec![host.into()],
+            only_under: None,
             cluster: cluster.into(),
             timeout: Duration::from_secs(30),
             retries: Retries {

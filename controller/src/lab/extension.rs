@@ -14,7 +14,8 @@ pub(super) const WASM_TYPE: &str = "type.googleapis.com/envoy.extensions.filters
 /// The ECDS resource for `filter`.
 pub fn extension(filter: &Filter) -> Vec<Value> {
     let typed_config = match filter {
-        Filter::AllowAll => json!({ "@type": RBAC_TYPE }),
+        // The listener has no place for it where the filter is Envoy's own or there is none.
+        Filter::AllowAll | Filter::Native(_) | Filter::Absent => json!({ "@type": RBAC_TYPE }),
         Filter::Module(module) => wasm(module),
     };
     vec![json!({

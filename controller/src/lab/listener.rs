@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::edge::{CONTEXT_HEADER, Edge};
+use super::edge::{CONTEXT_HEADER, Edge, Filter};
 use super::extension::{FILTER_NAME, WASM_TYPE};
 use super::guard::{RBAC_TYPE, guard};
 use super::routes::ROUTE_CONFIGURATION;
@@ -58,12 +58,19 @@ fn connection_manager(edge: &Edge, directory: &Path) -> Value {
             "config_source": Resource::Routes.source(directory),
         },
         "http_filters": http_filters(edge, directory),
-        "access_log": [access_log(&directory.join(ACCESS_LOG))],
+        "access_log": access_log(edge, &directory.join(ACCESS_LOG)),
     })
 }
 
 fn http_filters(edge: &Edge, directory: &Path) -> Vec<Value> {
-    let mut filters = vec![drill_filter(directory)];
+    let mut filters = Vec::new();
+    match &edge.filter {
+        Filter::Absent => {}
+        Filter::Native(config) => {
+            filters.push(json!({ "name": FILTER_NAME, "typed_config": config }));
+        }
+        Filter::AllowAll | Filter::Module(_) => filters.push(drill_filter(directory)),
+    }
     if edge.guard {
         filters.push(guard(edge));
     }
@@ -90,8 +97,9 @@ fn drill_filter(directory: &Path) -> Value {
     })
 }
 
-/// One JSON line for each request that carried a drill context.
-fn access_log(path: &Path) -> Value {
+/// What the lab logs of a drill request: the request, and the filter state that the drill filter
+/// leaves.
+pub(super) fn drill_fields() -> BTreeMap<String, String> {
     let filter_state = FILTER_STATE.map(|key| (key, format!("%FILTER_STATE(wasm.{key}:PLAIN)%")));
     let request = [
         ("method", "%REQ(:METHOD)%"),
@@ -103,8 +111,16 @@ fn access_log(path: &Path) -> Value {
         ("cluster", "%UPSTREAM_CLUSTER_RAW%"),
     ]
     .map(|(field, format)| (field, format.to_owned()));
-    let fields: BTreeMap<&str, String> = request.into_iter().chain(filter_state).collect();
-    json!({
+    let fields = request.into_iter().chain(filter_state);
+    fields
+        .map(|(field, format)| (field.to_owned(), format))
+        .collect()
+}
+
+/// One JSON line for each request that carried a drill context.
+fn access_log(edge: &Edge, path: &Path) -> Option<Vec<Value>> {
+    let fields = edge.access_log.as_ref()?;
+    Some(vec![json!({
         "name": "envoy.access_loggers.file",
         "filter": {
             "header_filter": { "header": { "name": CONTEXT_HEADER, "present_match": true } }
@@ -114,5 +130,5 @@ fn access_log(path: &Path) -> Value {
             "path": path,
             "log_format": { "json_format": fields },
         }
-    })
+    })])
 }

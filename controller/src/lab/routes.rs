@@ -37,8 +37,11 @@ pub fn routes(edge: &Edge) -> Vec<Value> {
 /// The drill's own host: to the sandbox with the context, to nowhere without.
 fn drill_host(drill: &Drill, host: &str, domain: &str) -> Value {
     let name = format!("{host}.{}.{domain}", drill.route_key);
-    let route = to_sandbox(drill, vec![context_present()], Some(host));
-    virtual_host(&name, &name, vec![route, refuse(None)])
+    let mut routes = vec![to_sandbox(drill, vec![context_present()], Some(host))];
+    if drill.only_under.is_none() {
+        routes.push(refuse(None));
+    }
+    virtual_host(&name, &name, routes)
 }
 
 /// A host that drillgate owns: its drills by route key, any other drill request to nowhere, all
@@ -75,11 +78,13 @@ fn route_key_is(key: &str) -> Value {
 }
 
 /// To the drill's cluster for requests that match all of `headers`; the sandbox sees `authority`
-/// in place of the request's own if there is one.
+/// in place of the request's own if there is one, and never the route key by which it was steered
+/// if there is none.
 fn to_sandbox(drill: &Drill, headers: Vec<Value>, authority: Option<&str>) -> Value {
     json!({
         "name": format!("drill-{}", drill.route_key),
-        "match": { "prefix": "/", "headers": headers },
+        "match": { "prefix": drill.only_under.as_deref().unwrap_or("/"), "headers": headers },
+        "request_headers_to_remove": authority.is_none().then_some([ROUTE_HEADER]),
         "route": {
             "cluster": drill.cluster,
             "host_rewrite_literal": authority,

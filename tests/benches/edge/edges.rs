@@ -1,0 +1,315 @@
+//! The edges that are compared, and the traffic that they get.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use drillgate::lab::{Drill, Edge, Filter};
+use drillgate_tests::gate::{self, ENVIRONMENT, HOST, HS256, ROUTE_KEY};
+use drillgate_tests::{Harness, SANDBOX, module};
+use serde_json::{Value, json};
+
+use crate::{cpu, load};
+
+/// An edge that takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Contender {
+    /// Envoy with nothing in the filter's place.
+    NoFilter,
+    /// The filter, one drill, audit off.
+    Drillgate,
+    /// The filter, one drill, with its audit record in the proxy's log.
+    DrillgateAudit,
+    /// The filter with 1,000 active drills and their routes, audit off.
+    Drillgate1000,
+    /// Envoy's own JWT filter, verifying the same token.
+    JwtAuthn,
+    /// The same, with a JSON access log of the same fields.
+    JwtAuthnLog,
+    /// Lua that looks for the header and verifies nothing.
+    Lua,
+    /// The smallest wasm filter: it asks for the header and lets all pass.
+    SmallestWasm,
+}
+
+/// What the requests are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// Without the header, to production.
+    Production,
+    /// With a valid token, to the sandbox.
+    Drill,
+    /// With a token whose signature is wrong.
+    Forged,
+}
+
+impl Traffic {
+    pub const ALL: [Traffic; 3] = [Traffic::Production, Traffic::Drill, Traffic::Forged];
+}
+
+impl Contender {
+    pub const ALL: [Contender; 8] = [
+        Contender::NoFilter,
+        Contender::Drillgate,
+        Contender::DrillgateAudit,
+        Contender::Drillgate1000,
+        Contender::JwtAuthn,
+        Contender::JwtAuthnLog,
+        Contender::Lua,
+        Contender::SmallestWasm,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Contender::NoFilter => "no filter",
+            Contender::Drillgate => "drillgate",
+            Contender::DrillgateAudit => "drillgate, audit",
+            Contender::Drillgate1000 => "drillgate, 1000 drills",
+            Contender::JwtAuthn => "jwt_authn",
+            Contender::JwtAuthnLog => "jwt_authn, access log",
+            Contender::Lua => "lua, verifies nothing",
+            Contender::SmallestWasm => "smallest wasm",
+        }
+    }
+
+    /// A forged token is refused only by those that verify.
+    pub fn takes(self, traffic: Traffic) -> bool {
+        use Contender::{Lua, NoFilter, SmallestWasm};
+        traffic != Traffic::Forged || !matches!(self, NoFilter | Lua | SmallestWasm)
+    }
+
+    /// The status of a refused token.
+    fn refusal(self) -> u16 {
+        match self {
+            Contender::JwtAuthn | Contender::JwtAuthnLog => 401,
+            _ => 403,
+        }
+    }
+
+    fn is_drillgate(self) -> bool {
+        use Contender::{Drillgate, Drillgate1000, DrillgateAudit};
+        matches!(self, Drillgate | Drillgate1000 | DrillgateAudit)
+    }
+
+    fn prepare(self, edge: &mut Edge) {
+        // The filters are compared, not what stands behind them.
+        edge.guard = false;
+        edge.access_log = None;
+        edge.drills = vec![gate::drill()];
+        match self {
+            Contender::NoFilter => edge.filter = Filter::Absent,
+            Contender::Drillgate => edge.filter = drillgate(1, false),
+            Contender::DrillgateAudit => edge.filter = drillgate(1, true),
+            Contender::Drillgate1000 => {
+                edge.filter = drillgate(1000, false);
+                edge.drills = (0..1000)
+                    .map(|n| Drill::new(route_key(n), HOST, SANDBOX))
+                    .collect();
+            }
+            Contender::JwtAuthn => edge.filter = jwt_authn(),
+            Contender::JwtAuthnLog => {
+                edge.filter = jwt_authn();
+                edge.access_log = Some(claims_log());
+            }
+            Contender::Lua => edge.filter = lua(),
+            Contender::SmallestWasm => edge.filter = smallest_wasm(),
+        }
+        if !self.is_drillgate() {
+            // Nothing here rewrites the authority: the client says which route it means.
+            edge.owned = vec![HOST.to_owned()];
+        }
+    }
+}
+
+/// One window's figures.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// CPU time of Envoy, nanoseconds a request.
+    pub cpu: f64,
+    /// Latencies as the client saw them, microseconds.
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// All edges, up at once.
+pub struct Bench {
+    edges: BTreeMap<Contender, Harness>,
+    valid: String,
+    forged: String,
+}
+
+impl Bench {
+    pub async fn start() -> Bench {
+        let mut edges = BTreeMap::new();
+        for contender in Contender::ALL {
+            let harness = Harness::start(|edge| contender.prepare(edge)).await;
+            edges.insert(contender, harness);
+        }
+        let mut claims = gate::claims();
+        claims.expires_at = Some(claims.issued_at + 3500);
+        let valid = gate::signed(&claims);
+        let mut forged = valid.clone();
+        let last = if forged.pop() == Some('A') { 'E' } else { 'A' };
+        forged.push(last);
+        Bench {
+            edges,
+            valid,
+            forged,
+        }
+    }
+
+    pub async fn window(
+        &self,
+        contender: Contender,
+        traffic: Traffic,
+        requests: usize,
+    ) -> Result<Window, Box<dyn Error>> {
+        let harness = &self.edges[&contender];
+        let process = harness.gateway.envoy().id().ok_or("envoy has ended")?;
+        let (request, status) = self.request(contender, traffic);
+        let before = cpu::nanoseconds(process)?;
+        let load = load::run(harness.address(), &request, status, requests).await;
+        let mut latencies = load.map_err(|error| format!("{}: {error}", contender.name()))?;
+        let used = cpu::nanoseconds(process)? - before;
+        latencies.sort_unstable();
+        let at = |share: f64| micros(latencies[(latencies.len() as f64 * share) as usize]);
+        Ok(Window {
+            cpu: used as f64 / latencies.len() as f64,
+            p50: at(0.50),
+            p99: at(0.99),
+        })
+    }
+
+    fn request(&self, contender: Contender, traffic: Traffic) -> (String, u16) {
+        let (token, status) = match traffic {
+            Traffic::Production => (None, 200),
+            Traffic::Drill => (Some(&self.valid), 200),
+            Traffic::Forged => (Some(&self.forged), contender.refusal()),
+        };
+        let mut request = format!("GET /orders/42 HTTP/1.1\r\nhost: {HOST}\r\n");
+        if let Some(token) = token {
+            request.push_str(&format!("x-drill-context: {token}\r\n"));
+            if !contender.is_drillgate() {
+                request.push_str(&format!("x-drill-route: {ROUTE_KEY}\r\n"));
+            }
+        }
+        request.push_str("\r\n");
+        (request, status)
+    }
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// The filter with so many drills; the first is the one that tokens are for.
+fn drillgate(drills: u32, audit: bool) -> Filter {
+    let entry = |n: u32| {
+        let id = match n {
+            0 => gate::DRILL.to_owned(),
+            n => format!("00000000-0000-4000-8000-{n:012}"),
+        };
+        let ends = gate::now() + 7200;
+        (
+            id,
+            json!({"environment": ENVIRONMENT, "routeKey": route_key(n), "notAfter": ends}),
+        )
+    };
+    let mut configuration = gate::configuration(1, Value::Object((0..drills).map(entry).collect()));
+    configuration["audit"] = json!({"log": audit, "filterState": false});
+    module(configuration)
+}
+
+/// The route key of the drill with this number; that of the first is the suite's.
+fn route_key(n: u32) -> String {
+    match n {
+        0 => ROUTE_KEY.to_owned(),
+        n => {
+            let letters = format!("{n:08}")
+                .bytes()
+                .map(|b| char::from(b - b'0' + b'a'))
+                .collect::<String>();
+            format!("{letters}aaaaaaaaaaaaaaaaaa")
+        }
+    }
+}
+
+/// The nearest that Envoy itself has: the same key, the same audience, a missing token allowed.
+fn jwt_authn() -> Filter {
+    let key = json!({"keys": [{"kty": "oct", "alg": "HS256", "kid": HS256, "k": URL_SAFE_NO_PAD.encode([7; 32])}]});
+    Filter::Native(json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+        "providers": {
+            "drill": {
+                "audiences": [ENVIRONMENT],
+                "forward": true,
+                "from_headers": [{"name": "x-drill-context"}],
+                "local_jwks": {"inline_string": key.to_string()},
+                "payload_in_metadata": "drill",
+            }
+        },
+        "rules": [{
+            "match": {"prefix": "/"},
+            "requires": {
+                "requires_any": {"requirements": [{"provider_name": "drill"}, {"allow_missing": {}}]}
+            }
+        }]
+    }))
+}
+
+/// The fields of the filter's audit record, as an access log beside jwt_authn has them.
+fn claims_log() -> BTreeMap<String, String> {
+    let claim =
+        |name: &str| format!("%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:drill:{name})%");
+    [
+        ("event", "drill-request".to_owned()),
+        ("drill", claim("sub")),
+        ("environment", claim("aud")),
+        ("jti", claim("jti")),
+        ("method", "%REQ(:METHOD)%".to_owned()),
+        ("authority", "%REQ(:AUTHORITY)%".to_owned()),
+        ("path", "%REQ_WITHOUT_QUERY(:PATH)%".to_owned()),
+        ("request_id", "%REQ(X-REQUEST-ID)%".to_owned()),
+        ("status", "%RESPONSE_CODE%".to_owned()),
+        ("code_details", "%RESPONSE_CODE_DETAILS%".to_owned()),
+        ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%".to_owned()),
+        ("source_address", "%DOWNSTREAM_REMOTE_ADDRESS%".to_owned()),
+        ("duration_ms", "%DURATION%".to_owned()),
+    ]
+    .map(|(name, format)| (name.to_owned(), format))
+    .into()
+}
+
+fn lua() -> Filter {
+    Filter::Native(json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+        "default_source_code": {"inline_string":
+            "function envoy_on_request(handle)\n\
+             \x20 local value = handle:headers():get('x-drill-context')\n\
+             \x20 if value then handle:headers():replace('x-lua-seen', '1') end\n\
+             end"
+        }
+    }))
+}
+
+/// Written by hand, without an SDK: one hostcall a request.
+fn smallest_wasm() -> Filter {
+    const WAT: &str = r#"(module
+        (import "env" "proxy_get_header_map_value"
+            (func $get (param i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 2)
+        (data (i32.const 16) "x-drill-context")
+        (func (export "proxy_abi_version_0_2_1"))
+        (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 65536))
+        (func (export "proxy_on_context_create") (param i32 i32))
+        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+            (drop (call $get
+                (i32.const 0) (i32.const 16) (i32.const 15) (i32.const 0) (i32.const 4)))
+            (i32.const 0)))"#;
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("smallest.wasm");
+    let module = wat::parse_str(WAT).expect("the smallest module");
+    std::fs::write(&path, module).expect("write the smallest module");
+    Filter::Module(drillgate::lab::Module::new(path, json!({})))
+}

@@ -1,0 +1,235 @@
+//! The filter's configuration as Envoy hands it over: a bad one is refused as a whole and the
+//! last good one stays, keys change without a pause, a secret may come from the environment.
+
+use std::collections::BTreeMap;
+
+use drill_context::{HEADER_NAME, TokenType, sign};
+use drillgate::lab::{Error, Filter, Module, Request, Resource};
+use drillgate_tests::audit::{counter, records};
+use drillgate_tests::gate::{self, ED25519, HOST, HS256, ROUTE_KEY};
+use drillgate_tests::traffic::{Traffic, outcome};
+use drillgate_tests::{Harness, module};
+use serde_json::{Value, json};
+
+const ROUTED: &str = "200 routed sandbox";
+const UNKNOWN_KEY: &str = "403 unknown-key";
+const OTHER_DRILL: &str = "0b8f7a52-59a3-4c55-8a63-5f7e4f0f2a11";
+
+/// A second HS256 key.
+const NEW: &str = "suite-new";
+
+/// A secret that is too short, as text in base64url.
+const SHORT: &str = "aHVudGVyMg";
+
+fn good(generation: u64) -> Value {
+    gate::configuration(generation, gate::active_until(gate::now() + 3600))
+}
+
+/// A good configuration of `generation` with one thing in it changed.
+fn with(generation: u64, pointer: &str, value: Value) -> Value {
+    let mut configuration = good(generation);
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    configuration.pointer_mut(parent).unwrap()[name] = value;
+    configuration
+}
+
+/// Configurations that are refused, with what is said about each.
+fn bad() -> Vec<(Value, String)> {
+    let second = json!({"environment": "billing-dr", "routeKey": ROUTE_KEY, "notAfter": 5});
+    let secret = format!("/keys/{HS256}/secret");
+    let mut cases = vec![
+        (
+            with(2, "/maxAgeSecond", json!(5)),
+            "maxAgeSecond: is not a known member".to_owned(),
+        ),
+        (
+            with(2, &secret, json!(SHORT)),
+            format!("keys.{HS256}.secret: key {HS256}: an HS256 secret needs"),
+        ),
+        (
+            with(2, "/drills", json!([])),
+            "drills: must be an object".to_owned(),
+        ),
+        (json!("text"), "configuration: ".to_owned()),
+    ];
+    // The drills are read in no certain order: either of the two may be named.
+    cases.push((
+        with(2, &format!("/drills/{OTHER_DRILL}"), second),
+        ".routeKey: is another drill's, too".to_owned(),
+    ));
+    cases
+}
+
+/// The configuration is refused: gives Envoy's reason.
+async fn refused(harness: &mut Harness, change: impl FnOnce(&mut Module)) -> String {
+    match change_module(harness, change).await {
+        Err(Error::Rejected {
+            resource: Resource::Filter,
+            reason,
+        }) => reason,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+async fn change_module(
+    harness: &mut Harness,
+    change: impl FnOnce(&mut Module),
+) -> Result<(), Error> {
+    harness
+        .gateway
+        .change(|edge| match &mut edge.filter {
+            Filter::Module(module) => change(module),
+            _ => panic!("there is no module"),
+        })
+        .await
+}
+
+/// What a request with a token signed with the key `kid` gets.
+async fn signed_with(harness: &Harness, kid: &str) -> String {
+    let token = sign(&gate::key(kid), TokenType::Drill, &gate::claims());
+    with_token(harness, &token).await
+}
+
+async fn with_token(harness: &Harness, token: &str) -> String {
+    let request = Request::get(HOST, "/").header(HEADER_NAME, token);
+    outcome(&harness.send(&request).await)
+}
+
+#[tokio::test]
+async fn a_bad_configuration_is_refused_and_the_last_good_one_stays() {
+    let mut harness = gate::gate(|_| {}).await;
+    let traffic = Traffic::start(harness.address());
+    for (refusals, (configuration, problem)) in (1..).zip(bad()) {
+        let reason = refused(&mut harness, |module| module.configuration = configuration).await;
+        let expected = "drillgate: configuration refused: ";
+        assert!(reason.contains(expected), "{reason}");
+        assert!(reason.contains(&problem), "{problem} is not in {reason}");
+        assert_eq!(gate::probe(&harness).await, (1, 1), "{problem}");
+        assert_eq!(signed_with(&harness, HS256).await, ROUTED, "{problem}");
+        let envoy = harness.gateway.envoy();
+        let rejected = counter(envoy, "config.rejected").await.unwrap();
+        assert!(rejected >= refusals, "{rejected} after {refusals}");
+        assert_eq!(counter(envoy, "config.generation").await, Some(1));
+    }
+    harness.configure(good(3)).await;
+    assert_eq!(gate::probe(&harness).await, (3, 1));
+    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
+
+    let answers = traffic.stop().await;
+    assert!(answers.drill.iter().all(|drill| drill == ROUTED));
+    assert!(answers.plain.iter().all(|plain| plain == "200 production"));
+    harness.assert_production_untouched(HOST).await;
+
+    let log = harness.gateway.envoy().log().unwrap();
+    let secret = good(1)["keys"][HS256]["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    for secret in [&secret, SHORT, "hunter2", ROUTE_KEY] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[tokio::test]
+async fn an_edge_that_starts_with_a_bad_configuration_has_the_guard() {
+    let (configuration, problem) = bad().swap_remove(0);
+    let mut harness = Harness::start_unchecked(|edge| {
+        gate::drilled(edge);
+        edge.filter = module(configuration);
+    })
+    .await;
+    let log = harness.gateway.envoy().log().unwrap();
+    assert!(log.contains(&problem), "{log}");
+    for token in [gate::token(), gate::forged()] {
+        assert_eq!(with_token(&harness, &token).await, "403");
+    }
+    assert_eq!(harness.sandbox.total(), 0);
+    harness.assert_production_untouched(HOST).await;
+
+    harness.configure(good(2)).await;
+    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
+    harness.assert_production_untouched(HOST).await;
+}
+
+#[tokio::test]
+async fn keys_are_rotated_without_a_pause() {
+    let mut harness = gate::gate(|_| {}).await;
+    let secret = good(1)["keys"][HS256].clone();
+    assert_eq!(signed_with(&harness, NEW).await, UNKNOWN_KEY);
+
+    let both = with(2, &format!("/keys/{NEW}"), secret.clone());
+    harness.configure(both).await;
+    for kid in [HS256, NEW] {
+        assert_eq!(signed_with(&harness, kid).await, ROUTED, "{kid}");
+    }
+    let new_only = with(3, "/keys", json!({NEW: secret}));
+    harness.configure(new_only).await;
+    assert_eq!(signed_with(&harness, HS256).await, UNKNOWN_KEY);
+    assert_eq!(signed_with(&harness, NEW).await, ROUTED);
+    let records = records(harness.gateway.envoy(), 5).await;
+    assert_eq!(records[2]["kid"], NEW);
+    assert_eq!(
+        records[3]["kid"],
+        Value::Null,
+        "nothing shows who signed it"
+    );
+    harness.assert_production_untouched(HOST).await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_verified_before_is_refused_once_its_key_is_gone() {
+    let mut harness = gate::gate(|_| {}).await;
+    let token = sign(&gate::key(ED25519), TokenType::Drill, &gate::claims());
+    for _ in 0..2 {
+        assert_eq!(with_token(&harness, &token).await, ROUTED);
+    }
+    let secret = good(1)["keys"][HS256].clone();
+    harness
+        .configure(with(2, "/keys", json!({HS256: secret})))
+        .await;
+    assert_eq!(with_token(&harness, &token).await, UNKNOWN_KEY);
+    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
+    harness.assert_production_untouched(HOST).await;
+}
+
+#[tokio::test]
+async fn a_secret_may_come_from_the_vms_environment() {
+    let from = |variable| json!({HS256: {"alg": "HS256", "env": variable}});
+    let secret = good(1)["keys"][HS256]["secret"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let other = "A".repeat(secret.len());
+    let environment = BTreeMap::from([("DRILL_KEY".to_owned(), secret.clone())]);
+    let mut harness = gate::gate(|edge| {
+        let configuration = with(1, "/keys", from("DRILL_KEY"));
+        let module = Module::new(drillgate_tests::module_path(), configuration);
+        edge.filter = Filter::Module(Module {
+            environment,
+            ..module
+        });
+    })
+    .await;
+    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
+
+    let missing = with(2, "/keys", from("DRILL_KEY_2"));
+    let reason = refused(&mut harness, |module| module.configuration = missing).await;
+    let problem = format!("keys.{HS256}.env: names a variable that the VM does not have");
+    assert!(reason.contains(&problem), "{reason}");
+    assert_eq!(gate::probe(&harness).await, (1, 1));
+    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
+
+    let configuration = with(3, "/keys", from("DRILL_KEY_2"));
+    for (value, outcome) in [(other, "403 bad-signature"), (secret.clone(), ROUTED)] {
+        let environment = BTreeMap::from([("DRILL_KEY_2".to_owned(), value)]);
+        let change = |module: &mut Module| {
+            module.environment = environment;
+            module.configuration = configuration.clone();
+        };
+        change_module(&mut harness, change).await.unwrap();
+        assert_eq!(signed_with(&harness, HS256).await, outcome);
+    }
+    let log = harness.gateway.envoy().log().unwrap();
+    assert!(!log.contains(&secret), "{log}");
+    harness.assert_production_untouched(HOST).await;
+}
