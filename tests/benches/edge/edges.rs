@@ -270,7 +270,7 @@ fn claims_log() -> BTreeMap<String, String> {
         ("jti", claim("jti")),
         ("method", "%REQ(:METHOD)%".to_owned()),
         ("authority", "%REQ(:AUTHORITY)%".to_owned()),
-        ("path", "%REQ_WITHOUT_QUERY(:PATH)%".to_owned()),
+        ("path", "%PATH(NQ:PATH)%".to_owned()),
         ("request_id", "%REQ(X-REQUEST-ID)%".to_owned()),
         ("status", "%RESPONSE_CODE%".to_owned()),
         ("code_details", "%RESPONSE_CODE_DETAILS%".to_owned()),
