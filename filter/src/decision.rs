@@ -25,8 +25,8 @@ pub(crate) fn values<'a>(headers: &'a Headers, name: &str) -> impl Iterator<Item
 pub(crate) enum Steering {
     /// By an authority that only the drill's routes have.
     Authority(String),
-    /// By the route key in `x-drill-route`.
-    RouteKey(RouteKey),
+    /// By the route key in `x-drill-route`, to the virtual host that owns this authority.
+    RouteKey { key: RouteKey, authority: String },
 }
 
 /// What is to be done with a request.
@@ -105,10 +105,14 @@ fn steer(gate: &Gate, drill: &ActiveDrill, headers: &Headers) -> Result<Steering
     if authority::is_under(&host, &gate.domain) {
         return Err(Refusal::SpoofedAuthority);
     }
-    match drill.mode {
+    match &drill.mode {
         Mode::Authority => {
             authority::drill_host(&host, &drill.route_key, &gate.domain).map(Steering::Authority)
         }
-        Mode::Owned => Ok(Steering::RouteKey(drill.route_key.clone())),
+        Mode::Owned { hosts } if hosts.contains(&host) => Ok(Steering::RouteKey {
+            key: drill.route_key.clone(),
+            authority: host,
+        }),
+        Mode::Owned { .. } => Err(Refusal::UncoveredHost),
     }
 }

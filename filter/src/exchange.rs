@@ -177,7 +177,9 @@ fn steer(
             }
             host.set_request_header(":authority", authority.as_bytes())?;
         }
-        Steering::RouteKey(key) => {
+        Steering::RouteKey { key, authority } => {
+            // A port or a trailing dot may lead past the virtual host that owns the name.
+            host.set_request_header(":authority", authority.as_bytes())?;
             host.set_request_header(ROUTE_HEADER, key.as_str().as_bytes())?;
         }
     }

@@ -12,6 +12,8 @@ pub enum Refusal {
     SpoofedAuthority,
     /// The authority is missing or is no host name that could be steered.
     BadAuthority,
+    /// The drill is for owned hosts, and this is none of them.
+    UncoveredHost,
     /// The filter has no configuration, or the proxy did not do what it was asked. The fault
     /// is ours, and the request is not let through for that.
     EdgeError,
@@ -19,12 +21,13 @@ pub enum Refusal {
 
 impl Refusal {
     /// The stable code: a [`Reason`]'s own, or `spoofed-authority`, `bad-authority`,
-    /// `edge-error`.
+    /// `uncovered-host`, `edge-error`.
     pub const fn code(self) -> &'static str {
         match self {
             Refusal::Context(reason) => reason.code(),
             Refusal::SpoofedAuthority => "spoofed-authority",
             Refusal::BadAuthority => "bad-authority",
+            Refusal::UncoveredHost => "uncovered-host",
             Refusal::EdgeError => "edge-error",
         }
     }
@@ -37,6 +40,7 @@ impl Refusal {
                 "name the service's own host: a drill host is chosen by the gateway"
             }
             Refusal::BadAuthority => "the Host header must be a DNS name, with or without a port",
+            Refusal::UncoveredHost => "the drill does not cover this host",
             Refusal::EdgeError => "the gateway's drill filter cannot decide: see the gateway's log",
         }
     }
@@ -82,6 +86,7 @@ impl Verdict {
             Verdict::Probe,
             Verdict::Refused(Refusal::SpoofedAuthority),
             Verdict::Refused(Refusal::BadAuthority),
+            Verdict::Refused(Refusal::UncoveredHost),
             Verdict::Refused(Refusal::EdgeError),
         ]
         .into_iter()

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod gate;
 mod grpc;
 mod harness;
+pub mod load;
 mod module;
 mod raw;
 pub mod traffic;

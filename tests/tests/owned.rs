@@ -1,7 +1,7 @@
 //! Hosts that drillgate owns: the filter sets a header in place of rewriting the authority.
 //!
-//! The filter does not know which hosts are owned. A request with a valid context for any other
-//! host is the guard's to refuse, so the guard is on in these tests, as it is at a real edge.
+//! A request with a valid context for any other host would end at production, where nothing looks
+//! at that header. The filter refuses it, and these tests run without the guard to show it.
 
 use drill_context::HEADER_NAME;
 use drillgate::lab::{Drill, Edge, Filter, Protocol, ROUTE_HEADER, Request};
@@ -21,10 +21,12 @@ const OTHER_KEY: &str = "abcdefghijklmnopqrstuvwxyz";
 fn configuration() -> Filter {
     let mut drills = gate::active_until(gate::now() + 3600);
     drills[DRILL]["mode"] = json!("owned");
+    drills[DRILL]["hosts"] = json!([HOST]);
     module(gate::configuration(1, drills))
 }
 
 fn owned(edge: &mut Edge) {
+    edge.guard = false;
     edge.filter = configuration();
     edge.owned = vec![HOST.to_owned(), OTHER_HOST.to_owned()];
     edge.drills.push(Drill::new(OTHER_KEY, OTHER_HOST, SANDBOX));
@@ -49,17 +51,17 @@ async fn a_verified_request_reaches_the_sandbox_and_does_not_tell_it_the_route_k
     let harness = gate::gate(owned).await;
     let token = gate::token();
     let port = format!("{HOST}:8443");
-    for authority in [HOST, &HOST.to_uppercase(), &port] {
+    let dotted = format!("{HOST}.");
+    for authority in [HOST, &HOST.to_uppercase(), &port, &dotted] {
         for guessed in [&[][..], &["guess"], &[OTHER_KEY], &["guess", OTHER_KEY]] {
             let mut headers = vec![(HEADER_NAME, token.as_str())];
             headers.extend(guessed.iter().map(|key| (ROUTE_HEADER, *key)));
             assert_eq!(sent(&harness, authority, &headers).await, ROUTED);
         }
     }
-    assert_eq!(harness.sandbox.drill_requests(), 24);
+    assert_eq!(harness.sandbox.drill_requests(), 32);
     for seen in harness.sandbox.requests() {
-        let host = seen.authority.to_lowercase();
-        assert!(host.starts_with(HOST), "{host}");
+        assert_eq!(seen.authority, HOST);
         assert_eq!(seen.header(HEADER_NAME), [&token]);
         assert!(!format!("{seen:?}").contains(ROUTE_KEY), "{seen:?}");
     }
@@ -94,10 +96,11 @@ async fn the_route_key_alone_opens_nothing() {
 async fn a_context_for_a_host_that_its_drill_does_not_cover_is_served_by_none() {
     let harness = gate::gate(owned).await;
     let token = gate::token();
-    let dotted = format!("{HOST}.");
-    for authority in [OTHER_HOST, "other.example.com", &dotted] {
+    let longer = format!("x.{HOST}");
+    for authority in [OTHER_HOST, "other.example.com", "10.0.0.1", &longer] {
         let headers = [(HEADER_NAME, token.as_str()), (ROUTE_HEADER, OTHER_KEY)];
-        assert_eq!(sent(&harness, authority, &headers).await, UNREACHABLE);
+        let got = sent(&harness, authority, &headers).await;
+        assert_eq!(got, "403 uncovered-host", "{authority}");
     }
     let drill_host = format!("{HOST}.{ROUTE_KEY}.drill.internal");
     let spoofed = sent(&harness, &drill_host, &[(HEADER_NAME, &token)]).await;

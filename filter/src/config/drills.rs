@@ -8,14 +8,19 @@ use drill_context::{DrillId, Environment};
 
 use super::ConfigError;
 use super::members::Members;
+use crate::authority::host_of;
 
 /// How a drill's requests are told apart by the routes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mode {
     /// The filter rewrites the authority to a host that only the drill's routes have.
     Authority,
-    /// The filter sets `x-drill-route`, for a virtual host that drillgate itself owns.
-    Owned,
+    /// The filter sets `x-drill-route`, for virtual hosts that drillgate itself owns.
+    Owned {
+        /// Their hosts, in lower case. A request for any other is refused: nothing there looks
+        /// at the route key, and it would end at production.
+        hosts: Vec<String>,
+    },
 }
 
 /// The random part of a drill's host: 128 bits in base32, 26 of a-z and 2-7.
@@ -97,10 +102,23 @@ fn drill(mut members: Members) -> Result<ActiveDrill, ConfigError> {
         },
         mode: match members.text("mode")?.as_deref() {
             None | Some("authority") => Mode::Authority,
-            Some("owned") => Mode::Owned,
+            Some("owned") => Mode::Owned {
+                hosts: hosts(&mut members)?,
+            },
             Some(_) => return Err(members.wrong("mode", "must be authority or owned")),
         },
     };
     members.finish()?;
     Ok(drill)
+}
+
+fn hosts(members: &mut Members) -> Result<Vec<String>, ConfigError> {
+    let hosts = members.texts("hosts")?.unwrap_or_default();
+    // In the very form in which the host of a request is compared with them.
+    let plain = |host: &String| host_of(host.as_bytes()).as_ref() == Ok(host);
+    if hosts.is_empty() || !hosts.iter().all(plain) {
+        let form = "must list the owned hosts: DNS names in lower case, without a port";
+        return Err(members.wrong("hosts", form));
+    }
+    Ok(hosts)
 }

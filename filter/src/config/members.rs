@@ -35,6 +35,22 @@ impl Members {
         text.ok_or_else(|| self.wrong(name, "is missing"))
     }
 
+    pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        let text = |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        };
+        let texts = match self.members.remove(name) {
+            None => return Ok(None),
+            Some(Value::Array(values)) => values.into_iter().map(text).collect(),
+            Some(_) => None,
+        };
+        match texts {
+            Some(texts) => Ok(Some(texts)),
+            None => Err(self.wrong(name, "must be an array of strings")),
+        }
+    }
+
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ConfigError> {
         match self.members.remove(name) {
             None => Ok(None),

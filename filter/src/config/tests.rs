@@ -191,6 +191,16 @@ fn a_refusal_names_the_member() {
             json!("header"),
             "mode: must be authority or owned",
         ),
+        (
+            &drill("mode"),
+            json!("owned"),
+            "hosts: must list the owned hosts",
+        ),
+        (
+            &drill("hosts"),
+            json!(["a.example"]),
+            "hosts: is not a known member",
+        ),
         (&drill("ttl"), json!(5), "ttl: is not a known member"),
         (
             "/audit/level",
@@ -272,6 +282,34 @@ fn a_refusal_repeats_no_value_and_cannot_break_a_log_line() {
     }
     let refused = refusal("/a\nb\u{1b}[31m", json!(1));
     assert_eq!(refused, "a\\nb\\u{1b}[31m: is not a known member");
+}
+
+#[test]
+fn owned_hosts_are_plain_dns_names_in_the_form_that_requests_are_compared_in() {
+    let owned = |hosts: Value| {
+        let mut config = full();
+        config["drills"][DRILL]["mode"] = json!("owned");
+        config["drills"][DRILL]["hosts"] = hosts;
+        parse(&config)
+    };
+    let gate = owned(json!(["a.example", "b.example"])).unwrap();
+    let hosts = vec!["a.example".to_owned(), "b.example".to_owned()];
+    assert_eq!(
+        gate.drill(DRILL.parse().unwrap()).unwrap().mode,
+        Mode::Owned { hosts }
+    );
+    for hosts in [
+        json!([]),
+        json!("a.example"),
+        json!([1]),
+        json!(["A.example"]),
+        json!(["a.example:80"]),
+        json!(["a.example."]),
+        json!(["*"]),
+    ] {
+        let refused = owned(hosts.clone()).unwrap_err();
+        assert!(refused.contains(".hosts: must "), "{hosts}: {refused}");
+    }
 }
 
 #[test]

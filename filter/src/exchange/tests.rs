@@ -22,7 +22,7 @@ fn gate_with(audit: Value) -> Rc<Gate> {
         "keys": {"k1": {"alg": "HS256", "secret": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}},
         "drills": {
             DRILL: {"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": NOW + 600},
-            OWNED: {"environment": "orders-dr", "routeKey": OWNED_KEY, "notAfter": NOW + 600, "mode": "owned"},
+            OWNED: {"environment": "orders-dr", "routeKey": OWNED_KEY, "notAfter": NOW + 600, "mode": "owned", "hosts": ["orders.example.com"]},
         },
         "audit": audit,
     });
@@ -124,6 +124,26 @@ fn a_drill_of_an_owned_host_keeps_its_authority_and_gets_the_route_header() {
     assert_eq!(run(&host).1, Flow::Continue);
     assert_eq!(host.values(":authority"), ["orders.example.com"]);
     assert_eq!(host.values("x-drill-route"), [OWNED_KEY]);
+}
+
+#[test]
+fn a_drill_of_owned_hosts_is_refused_on_any_other_where_nothing_looks_at_the_route_key() {
+    for (authority, owned) in [
+        ("Orders.Example.com.:8443", true),
+        ("other.example.com", false),
+        ("10.0.0.1", false),
+        ("x.orders.example.com", false),
+    ] {
+        let host = MockHost::at(NOW)
+            .with_header(":authority", authority)
+            .with_header("x-drill-context", token(&claims(OWNED)));
+        if owned {
+            assert_eq!(run(&host).1, Flow::Continue);
+            assert_eq!(host.values(":authority"), ["orders.example.com"]);
+        } else {
+            assert_eq!(refused(&host), Refusal::UncoveredHost, "{authority}");
+        }
+    }
 }
 
 #[test]
