@@ -26,8 +26,12 @@ drillgate sign [OPTIONS] --drill <UUID> --env <TAG>
 const EXAMPLES: &str = "\
 Examples:
   drillgate sign --key ci.jwk --drill 6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f --env orders-dr
-  curl -H \"$(drillgate sign --drill \"$DRILL\" --env orders-dr --header)\" https://orders.example.com/
+  value=$(drillgate sign --drill \"$DRILL\" --env orders-dr) &&
+    curl -H \"X-Drill-Context: $value\" https://orders.example.com/
   drillgate sign --drill \"$DRILL\" --env orders-dr --expires-in 5m --token-id run-42 --output json
+
+Keep the &&, or set -e: of a header without a value curl sends nothing, and the request would
+be no drill request.
 
 Without --key, the key is the file that DRILLGATE_KEY_FILE names, or else the JWK in DRILLGATE_KEY.
 
