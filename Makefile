@@ -1,10 +1,13 @@
 # drillgate: `make demo` plays a drill on this machine, `make test` proves the rest.
-# Needs Rust (rustup) and Python 3; what else is needed is installed under .tools/ and target/.
+# Needs Rust (rustup) and Python 3, and the interop suite Node.js 20, Go and OpenSSL 3; what else is
+# needed is installed under .tools/ and target/.
 
 CARGO  ?= cargo
 PYTHON ?= python3
 # Arguments for the demo, e.g. `make demo ARGS=--keep`.
 ARGS   ?=
+# How long each fuzz target runs.
+SECONDS ?= 60
 
 WASM   := wasm32-wasip1
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
@@ -16,7 +19,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/venv/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration interop interop-tools module tools fmt clean
+.PHONY: help demo test lint unit wasm integration bench interop interop-tools fuzz module tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +34,7 @@ test: lint unit wasm integration ## everything that CI runs
 lint: ## formatting, clippy, documentation
 	$(STEP) 'lint: formatting'
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path tests/interop/Cargo.toml --check
 	$(STEP) 'lint: clippy'
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --package drill-context --package drill-filter --target $(WASM) -- -D warnings
@@ -57,6 +61,10 @@ interop: interop-tools ## the suite with other JWT libraries (needs Node.js, Go 
 bench: tools module ## what the filter costs, against its yardsticks (about 5 minutes)
 	$(STEP) 'benchmark: the filter against jwt_authn, Lua and no filter'
 	@$(CARGO) bench --quiet --package drillgate-tests --bench edge
+
+fuzz: ## hostile input, made up for SECONDS=60 per target (needs a C++ compiler)
+	$(STEP) 'fuzzing for $(SECONDS) seconds per target'
+	@fuzz/run $(SECONDS)
 
 module: ## build the filter's wasm module
 	$(STEP) 'building the filter module (release, wasm)'

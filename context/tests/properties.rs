@@ -30,6 +30,72 @@ fn claims() -> impl Strategy<Value = Claims> {
         )
 }
 
+/// How another library may write the same claims.
+#[derive(Debug, Clone)]
+struct Style {
+    fractions: bool,
+    array: bool,
+    escapes: bool,
+    reversed: bool,
+    space: &'static str,
+    unknown: bool,
+}
+
+fn style() -> impl Strategy<Value = Style> {
+    let space = prop::sample::select(vec!["", " ", "\n\t", "\r\n"]);
+    (any::<[bool; 5]>(), space).prop_map(
+        |([fractions, array, escapes, reversed, unknown], space)| Style {
+            fractions,
+            array,
+            escapes,
+            reversed,
+            space,
+            unknown,
+        },
+    )
+}
+
+impl Style {
+    fn write(&self, claims: &Claims) -> String {
+        let aud = self.text(claims.environment.as_str());
+        let mut members = vec![
+            ("sub", self.text(&claims.drill.to_string())),
+            ("aud", if self.array { format!("[{aud}]") } else { aud }),
+            ("iat", self.time(claims.issued_at)),
+        ];
+        let optional = [("nbf", claims.not_before), ("exp", claims.expires_at)];
+        for (name, time) in optional {
+            members.extend(time.map(|time| (name, self.time(time))));
+        }
+        let token_id = claims.token_id.as_ref();
+        members.extend(token_id.map(|id| ("jti", self.text(id.as_str()))));
+        if self.unknown {
+            members.push(("iss", r#"{"sub":[null,-1.5e3]}"#.to_owned()));
+        }
+        if self.reversed {
+            members.reverse();
+        }
+        let space = self.space;
+        let member = |(name, value)| format!("{space}{}{space}:{space}{value}", self.text(name));
+        let members: Vec<String> = members.into_iter().map(member).collect();
+        format!("{space}{{{}{space}}}{space}", members.join(","))
+    }
+
+    fn text(&self, text: &str) -> String {
+        if !self.escapes {
+            return format!("\"{text}\"");
+        }
+        let escaped: String = text.bytes().map(|b| format!("\\u{b:04x}")).collect();
+        format!("\"{escaped}\"")
+    }
+
+    /// A quarter is exact in every reader of decimals.
+    fn time(&self, seconds: i64) -> String {
+        let fraction = if self.fractions { ".25" } else { "" };
+        format!("{seconds}{fraction}")
+    }
+}
+
 fn signer() -> impl Strategy<Value = SigningKey> {
     ("[A-Za-z0-9._-]{1,64}", any::<[u8; 32]>(), any::<bool>()).prop_map(|(kid, secret, hmac)| {
         let kid = kid.parse().unwrap();
@@ -60,6 +126,34 @@ proptest! {
         let verified = verify(single_value([value.as_bytes()]).unwrap(), &keyring).unwrap();
         prop_assert_eq!(verified.kid(), key.kid());
         prop_assert_eq!(verified.claims(), Ok(claims));
+    }
+
+    #[test]
+    fn claims_that_another_library_wrote_are_the_same_once_we_have_written_them(
+        claims in claims(),
+        style in style(),
+        key in signer(),
+    ) {
+        let foreign = style.write(&claims);
+        let read = validate_claims(foreign.as_bytes());
+        prop_assert_eq!(&read, &Ok(claims.clone()), "{}", foreign);
+        let keyring = Keyring::new([key.verifying_key()]).unwrap();
+        let value = sign(&key, TokenType::Drill, &read.unwrap());
+        prop_assert_eq!(verify(&value, &keyring).unwrap().claims(), Ok(claims));
+    }
+
+    #[test]
+    fn a_token_that_is_read_and_signed_again_is_the_same_to_the_byte(
+        claims in claims(),
+        key in signer(),
+        probe in any::<bool>(),
+    ) {
+        let token_type = if probe { TokenType::Probe } else { TokenType::Drill };
+        let value = sign(&key, token_type, &claims);
+        let keyring = Keyring::new([key.verifying_key()]).unwrap();
+        let read = verify(&value, &keyring).unwrap();
+        let again = sign(&key, read.token_type(), &read.claims().unwrap());
+        prop_assert_eq!(again, value);
     }
 
     #[test]
