@@ -60,6 +60,16 @@ pub fn configuration(generation: u64, drills: Value) -> Value {
     })
 }
 
+/// The filter's configuration with the drill, active for an hour.
+pub fn good(generation: u64) -> Value {
+    configuration(generation, active())
+}
+
+/// The active list with the drill in it, for an hour.
+pub fn active() -> Value {
+    active_until(now() + 3600)
+}
+
 /// The active list with the drill in it, until `not_after`.
 pub fn active_until(not_after: i64) -> Value {
     json!({DRILL: {"environment": ENVIRONMENT, "routeKey": ROUTE_KEY, "notAfter": not_after}})
@@ -80,9 +90,13 @@ pub fn signed(claims: &Claims) -> String {
     sign(&key(HS256), TokenType::Drill, claims)
 }
 
-/// A token whose signature does not match.
+/// A fresh token whose signature does not match.
 pub fn forged() -> String {
-    let mut token = token();
+    tampered(token())
+}
+
+/// `token` with a signature that does not match.
+pub fn tampered(mut token: String) -> String {
     let last = if token.pop() == Some('A') { 'E' } else { 'A' };
     token.push(last);
     token
@@ -110,7 +124,7 @@ pub fn drill() -> Drill {
 
 /// Gives `edge` the filter and the drill, active for an hour.
 pub fn drilled(edge: &mut Edge) {
-    edge.filter = module(configuration(1, active_until(now() + 3600)));
+    edge.filter = module(good(1));
     edge.drills = vec![drill()];
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use drillgate::lab::{
-    Cluster, Drill, Edge, Filter, Gateway, Launch, Module, Request, Response, Upstream,
+    Cluster, Drill, Edge, Filter, Gateway, Launch, Module, Request, Response, Stats, Upstream,
 };
 use serde_json::Value;
 
@@ -119,6 +119,18 @@ impl Harness {
             _ => panic!("there is no module to configure"),
         })
         .await;
+    }
+
+    /// Everything that Envoy counts about its listeners: equal before and after a change that
+    /// touched none.
+    ///
+    /// # Panics
+    /// If Envoy does not answer, or has another number of listeners than the one it began with.
+    pub async fn listeners(&self) -> Stats {
+        let admin = self.gateway.envoy().admin();
+        let stats = admin.stats("^listener_manager\\.").await.unwrap();
+        assert_eq!(stats["listener_manager.listener_added"], 1);
+        stats
     }
 
     /// Asserts that production never saw a drill request and still serves `authority`.

@@ -21,13 +21,9 @@ const NEW: &str = "suite-new";
 /// A secret that is too short, as text in base64url.
 const SHORT: &str = "aHVudGVyMg";
 
-fn good(generation: u64) -> Value {
-    gate::configuration(generation, gate::active_until(gate::now() + 3600))
-}
-
 /// A good configuration of `generation` with one thing in it changed.
 fn with(generation: u64, pointer: &str, value: Value) -> Value {
-    let mut configuration = good(generation);
+    let mut configuration = gate::good(generation);
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     configuration.pointer_mut(parent).unwrap()[name] = value;
     configuration
@@ -52,7 +48,6 @@ fn bad() -> Vec<(Value, String)> {
         ),
         (json!("text"), "configuration: ".to_owned()),
     ];
-    // The drills are read in no certain order: either of the two may be named.
     cases.push((
         with(2, &format!("/drills/{OTHER_DRILL}"), second),
         ".routeKey: is another drill's, too".to_owned(),
@@ -111,7 +106,7 @@ async fn a_bad_configuration_is_refused_and_the_last_good_one_stays() {
         assert!(rejected >= refusals, "{rejected} after {refusals}");
         assert_eq!(counter(envoy, "config.generation").await, Some(1));
     }
-    harness.configure(good(3)).await;
+    harness.configure(gate::good(3)).await;
     assert_eq!(gate::probe(&harness).await, (3, 1));
     assert_eq!(signed_with(&harness, HS256).await, ROUTED);
 
@@ -121,7 +116,7 @@ async fn a_bad_configuration_is_refused_and_the_last_good_one_stays() {
     harness.assert_production_untouched(HOST).await;
 
     let log = harness.gateway.envoy().log().unwrap();
-    let secret = good(1)["keys"][HS256]["secret"]
+    let secret = gate::good(1)["keys"][HS256]["secret"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -146,7 +141,7 @@ async fn an_edge_that_starts_with_a_bad_configuration_has_the_guard() {
     assert_eq!(harness.sandbox.total(), 0);
     harness.assert_production_untouched(HOST).await;
 
-    harness.configure(good(2)).await;
+    harness.configure(gate::good(2)).await;
     assert_eq!(signed_with(&harness, HS256).await, ROUTED);
     harness.assert_production_untouched(HOST).await;
 }
@@ -154,7 +149,7 @@ async fn an_edge_that_starts_with_a_bad_configuration_has_the_guard() {
 #[tokio::test]
 async fn keys_are_rotated_without_a_pause() {
     let mut harness = gate::gate(|_| {}).await;
-    let secret = good(1)["keys"][HS256].clone();
+    let secret = gate::good(1)["keys"][HS256].clone();
     assert_eq!(signed_with(&harness, NEW).await, UNKNOWN_KEY);
 
     let both = with(2, &format!("/keys/{NEW}"), secret.clone());
@@ -183,7 +178,7 @@ async fn a_token_that_was_verified_before_is_refused_once_its_key_is_gone() {
     for _ in 0..2 {
         assert_eq!(with_token(&harness, &token).await, ROUTED);
     }
-    let secret = good(1)["keys"][HS256].clone();
+    let secret = gate::good(1)["keys"][HS256].clone();
     harness
         .configure(with(2, "/keys", json!({HS256: secret})))
         .await;
@@ -195,7 +190,7 @@ async fn a_token_that_was_verified_before_is_refused_once_its_key_is_gone() {
 #[tokio::test]
 async fn a_secret_may_come_from_the_vms_environment() {
     let from = |variable| json!({HS256: {"alg": "HS256", "env": variable}});
-    let secret = good(1)["keys"][HS256]["secret"]
+    let secret = gate::good(1)["keys"][HS256]["secret"]
         .as_str()
         .unwrap()
         .to_owned();

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::get;
-use drillgate::lab::{Behaviour, Cluster, Error, Filter, Resource, Stats};
+use drillgate::lab::{Behaviour, Cluster, Error, Filter, Resource};
 use drillgate_tests::gate::{self, HS256};
 use drillgate_tests::load::{Kind, Load, Outcomes};
 use drillgate_tests::{Harness, SANDBOX, module};
@@ -27,19 +27,10 @@ const UNREACHABLE: &str = "503 sandbox-unreachable";
 const UNKNOWN_DRILL: &str = "403 unknown-drill";
 const UNKNOWN_KEY: &str = "403 unknown-key";
 
-fn good(generation: u64) -> Value {
-    gate::configuration(generation, gate::active_until(gate::now() + 3600))
-}
-
 fn without_key(generation: u64) -> Value {
-    let mut configuration = good(generation);
+    let mut configuration = gate::good(generation);
     configuration["keys"].as_object_mut().unwrap().remove(HS256);
     configuration
-}
-
-async fn listeners(harness: &Harness) -> Stats {
-    let admin = harness.gateway.envoy().admin();
-    admin.stats("^listener_manager\\.listener_").await.unwrap()
 }
 
 fn count(outcomes: &Outcomes, kind: Kind) -> u64 {
@@ -108,11 +99,11 @@ async fn i1_no_request_with_the_header_is_served_by_production_while_all_configu
             .await;
         harness.configure(without_key(generation + 1)).await;
         harness.set_drills([gate::drill()]).await;
-        harness.configure(good(generation + 2)).await;
-        let mut bad = good(generation + 3);
+        harness.configure(gate::good(generation + 2)).await;
+        let mut bad = gate::good(generation + 3);
         bad["maxAgeSecond"] = json!(5);
         push_bad(&mut harness, bad).await;
-        harness.configure(good(generation + 4)).await;
+        harness.configure(gate::good(generation + 4)).await;
         sleep(Duration::from_millis(50)).await;
     }
     let outcomes = load.end().await;
@@ -150,19 +141,19 @@ async fn i2_production_is_served_as_without_the_filter_and_no_listener_is_touche
     let expected = heads(&plain).await;
 
     let mut harness = gate::gate(|_| {}).await;
-    let before = listeners(&harness).await;
+    let before = harness.listeners().await;
     let load = Load::start(harness.address(), REQUESTS);
     let mut generation = 1;
     while load.is_running() {
         generation += 1;
         harness.set_drills([]).await;
         harness.set_drills([gate::drill()]).await;
-        harness.configure(good(generation)).await;
+        harness.configure(gate::good(generation)).await;
         sleep(Duration::from_millis(50)).await;
     }
     let outcomes = load.end().await;
     assert_ledger(&harness, &outcomes, &[ROUTED, UNREACHABLE]);
-    assert_eq!(listeners(&harness).await, before);
+    assert_eq!(harness.listeners().await, before);
     assert_eq!(
         heads(&harness).await,
         expected,
@@ -191,7 +182,7 @@ async fn i3_the_sandbox_receives_valid_requests_and_no_other() {
         .fold(counting(&Kind::Valid.path(), &valid), Router::merge);
     let harness = Harness::start_with(&drillgate_tests::envoy(), router, |edge| {
         gate::drilled(edge);
-        edge.filter = module(good(1));
+        edge.filter = module(gate::good(1));
     })
     .await;
     let outcomes = Load::start(harness.address(), REQUESTS).end().await;

@@ -9,7 +9,7 @@ use drillgate_tests::audit::records;
 use drillgate_tests::gate::{self, DRILL, HOST};
 use drillgate_tests::traffic::{Traffic, outcome};
 use drillgate_tests::{Harness, SANDBOX, module};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 const ROUTED: &str = "200 routed sandbox";
@@ -27,7 +27,7 @@ impl Story {
     async fn begin(prepare: impl FnOnce(&mut Edge)) -> Self {
         let harness = gate::gate(prepare).await;
         let traffic = Traffic::start(harness.address());
-        let listeners = listeners(&harness).await;
+        let listeners = harness.listeners().await;
         Self {
             harness,
             traffic,
@@ -51,7 +51,7 @@ impl Story {
     async fn end(self, drill: &[&str]) {
         let mut answers = self.traffic.stop().await;
         let harness = self.harness;
-        assert_eq!(listeners(&harness).await, self.listeners);
+        assert_eq!(harness.listeners().await, self.listeners);
         let sent = u64::try_from(answers.plain.len()).unwrap();
         assert_eq!(harness.production.total(), sent);
         for plain in answers.plain {
@@ -68,17 +68,6 @@ impl Story {
     }
 }
 
-async fn listeners(harness: &Harness) -> Stats {
-    let admin = harness.gateway.envoy().admin();
-    let stats = admin.stats("^listener_manager\\.").await.unwrap();
-    assert_eq!(stats["listener_manager.listener_added"], 1);
-    stats
-}
-
-fn active() -> Value {
-    gate::active_until(gate::now() + 3600)
-}
-
 #[tokio::test]
 async fn a_drill_is_added() {
     let mut story = Story::begin(|edge| {
@@ -93,7 +82,7 @@ async fn a_drill_is_added() {
     let sandbox = Cluster::new(SANDBOX, [story.harness.sandbox.address()]);
     let add = |edge: &mut Edge| {
         gate::drilled(edge);
-        edge.filter = module(gate::configuration(2, active()));
+        edge.filter = module(gate::good(2));
         edge.sandboxes = vec![sandbox];
     };
     story.harness.change(add).await;
@@ -119,7 +108,7 @@ async fn a_drill_changes_its_sandbox_and_its_environment() {
     assert_eq!(story.drill().await, OTHER);
     story.assert_probe(1, 1).await;
 
-    let mut moved = active();
+    let mut moved = gate::active();
     moved[DRILL]["environment"] = json!("orders-dr-2");
     story.harness.configure(gate::configuration(2, moved)).await;
     assert_eq!(story.drill().await, REFUSED);

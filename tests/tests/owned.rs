@@ -19,7 +19,7 @@ const OTHER_HOST: &str = "billing.example.com";
 const OTHER_KEY: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn configuration() -> Filter {
-    let mut drills = gate::active_until(gate::now() + 3600);
+    let mut drills = gate::active();
     drills[DRILL]["mode"] = json!("owned");
     drills[DRILL]["hosts"] = json!([HOST]);
     module(gate::configuration(1, drills))
