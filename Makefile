@@ -19,7 +19,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/venv/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration bench interop interop-tools fuzz module tools fmt clean
+.PHONY: help demo test lint unit wasm integration bench interop interop-tools fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: tools module ## play one drill, step by step, on a real Envoy (ARGS=--keep
 
 test: lint unit wasm integration ## everything that CI runs
 
-lint: ## formatting, clippy, documentation
+lint: toolchain ## formatting, clippy, documentation
 	$(STEP) 'lint: formatting'
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path tests/interop/Cargo.toml --check
@@ -45,7 +45,7 @@ unit: ## unit tests, properties, known answers, command line
 	$(STEP) 'unit tests'
 	@$(CARGO) test --package drill-context --package drill-filter --package drill-filter-pack --package drillgate
 
-wasm: tools ## the same tests of the token and its known answers, run as wasm
+wasm: tools toolchain ## the same tests of the token and its known answers, run as wasm
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
@@ -66,7 +66,12 @@ fuzz: ## hostile input, made up for SECONDS=60 per target (needs a C++ compiler)
 	$(STEP) 'fuzzing for $(SECONDS) seconds per target'
 	@fuzz/run $(SECONDS)
 
-module: ## build the filter's wasm module
+# A toolchain that was installed before this checkout may lack the targets that its file names.
+toolchain:
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(WASM)/lib" || { \
+		printf '==> %s\n' 'adding $(WASM) to the Rust toolchain'; rustup target add $(WASM); }
+
+module: toolchain ## build the filter's wasm module
 	$(STEP) 'building the filter module (release, wasm)'
 	@$(CARGO) build --quiet --release --package drill-filter --target $(WASM)
 	@$(CARGO) run --quiet --package drill-filter-pack -- $(TARGET)/$(WASM)/release/drill_filter.wasm $(DRILLGATE_MODULE)
