@@ -1,8 +1,11 @@
 //! What a drill context says, once its signature has been verified.
 
-use serde_json::{Map, Value, json};
+use std::str::FromStr;
 
-use crate::{DrillId, Environment, Reason, TokenId, json};
+use serde::Serialize;
+
+use crate::json::{self, Object, Value};
+use crate::{DrillId, Environment, Reason, TokenId};
 
 /// The latest time that is accepted: the end of the year 9999, in seconds of the Unix epoch.
 const MAX_TIME: i64 = 253_402_300_799;
@@ -41,20 +44,28 @@ impl Claims {
     }
 
     pub(crate) fn to_json(&self) -> String {
-        let mut members = Map::new();
-        members.insert("sub".to_owned(), json!(self.drill.to_string()));
-        members.insert("aud".to_owned(), json!(self.environment.as_str()));
-        members.insert("iat".to_owned(), json!(self.issued_at));
-        if let Some(not_before) = self.not_before {
-            members.insert("nbf".to_owned(), json!(not_before));
+        #[derive(Serialize)]
+        struct Members<'a> {
+            aud: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            exp: Option<i64>,
+            iat: i64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            jti: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            nbf: Option<i64>,
+            sub: String,
         }
-        if let Some(expires_at) = self.expires_at {
-            members.insert("exp".to_owned(), json!(expires_at));
-        }
-        if let Some(token_id) = &self.token_id {
-            members.insert("jti".to_owned(), json!(token_id.as_str()));
-        }
-        Value::Object(members).to_string()
+        let members = Members {
+            aud: self.environment.as_str(),
+            exp: self.expires_at,
+            iat: self.issued_at,
+            jti: self.token_id.as_ref().map(TokenId::as_str),
+            nbf: self.not_before,
+            sub: self.drill.to_string(),
+        };
+        // Texts and numbers always can be written as JSON.
+        serde_json::to_string(&members).unwrap_or_default()
     }
 }
 
@@ -77,8 +88,8 @@ impl Claims {
 /// # Ok::<(), Reason>(())
 /// ```
 pub fn validate_claims(payload: &[u8]) -> Result<Claims, Reason> {
-    let members = json::parse_object(payload).map_err(|_| Reason::BadClaims)?;
-    let claims = read(&members).ok_or(Reason::BadClaims)?;
+    let mut members = json::parse_object(payload).map_err(|_| Reason::BadClaims)?;
+    let claims = read(&mut members).ok_or(Reason::BadClaims)?;
     match claims.expires_at {
         Some(expires_at) if expires_at <= claims.issued_at => Err(Reason::BadClaims),
         _ => Ok(claims),
@@ -86,43 +97,52 @@ pub fn validate_claims(payload: &[u8]) -> Result<Claims, Reason> {
 }
 
 /// `None` when a member is missing or not in its form.
-fn read(members: &Map<String, Value>) -> Option<Claims> {
+fn read(members: &mut Object) -> Option<Claims> {
     Some(Claims {
-        drill: members.get("sub")?.as_str()?.parse().ok()?,
-        environment: audience(members.get("aud")?)?.parse().ok()?,
-        issued_at: time(members.get("iat")?)?,
-        not_before: optional(members.get("nbf"), time)?,
-        expires_at: optional(members.get("exp"), time)?,
-        token_id: optional(members.get("jti"), |jti| jti.as_str()?.parse().ok())?,
+        drill: text(members.take("sub")?)?,
+        environment: audience(members.take("aud")?)?,
+        issued_at: time(members.take("iat")?)?,
+        not_before: optional(members.take("nbf"), time)?,
+        expires_at: optional(members.take("exp"), time)?,
+        token_id: optional(members.take("jti"), text)?,
     })
 }
 
 /// `Some(None)` for an absent member, `None` for one that is present and cannot be read.
-fn optional<T>(member: Option<&Value>, read: fn(&Value) -> Option<T>) -> Option<Option<T>> {
+fn optional<'a, T>(
+    member: Option<Value<'a>>,
+    read: fn(Value<'a>) -> Option<T>,
+) -> Option<Option<T>> {
     match member {
         None => Some(None),
         Some(value) => read(value).map(Some),
     }
 }
 
-/// `aud` as one text, or as an array of exactly one, which some libraries write.
-fn audience(value: &Value) -> Option<&str> {
+fn text<T: FromStr>(value: Value) -> Option<T> {
     match value {
-        Value::String(text) => Some(text),
-        Value::Array(texts) => match texts.as_slice() {
-            [Value::String(text)] => Some(text),
-            _ => None,
-        },
+        Value::Text(text) => text.parse().ok(),
         _ => None,
     }
 }
 
-fn time(value: &Value) -> Option<i64> {
-    let seconds = match (value.as_i64(), value.as_f64()) {
-        (Some(whole), _) => whole,
+/// `aud` as one text, or as an array of exactly one, which some libraries write.
+fn audience(value: Value) -> Option<Environment> {
+    match value {
+        Value::Array(texts) => {
+            let [only] = <[Value; 1]>::try_from(texts).ok()?;
+            text(only)
+        }
+        value => text(value),
+    }
+}
+
+fn time(value: Value) -> Option<i64> {
+    let seconds = match value {
+        Value::Integer(whole) => whole,
         // Past the range of i64 the cast saturates, and the range below refuses it.
-        (None, Some(fraction)) => fraction.floor() as i64,
-        (None, None) => return None,
+        Value::Float(fraction) => fraction.floor() as i64,
+        _ => return None,
     };
     (0..=MAX_TIME).contains(&seconds).then_some(seconds)
 }

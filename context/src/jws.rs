@@ -1,10 +1,9 @@
 //! JWS Compact Serialization, read strictly and verified with a given key.
 
+use crate::json::{self, Object, Value};
+use crate::{Key, MAX_VALUE_BYTES, Reason};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
-
-use crate::{Key, MAX_VALUE_BYTES, Reason, json};
 
 /// A JWS that was read and is not yet verified.
 ///
@@ -40,7 +39,7 @@ impl<'a> Jws<'a> {
         let alg = take_text(&mut header, "alg")?.ok_or(Reason::Malformed)?;
         let typ = take_text(&mut header, "typ")?;
         let kid = take_text(&mut header, "kid")?;
-        if !header.is_empty() {
+        if header.any_name().is_some() {
             return Err(Reason::UnsupportedParameter);
         }
         Ok(Jws {
@@ -112,10 +111,10 @@ fn decode(segment: &str) -> Result<Vec<u8>, Reason> {
         .map_err(|_| Reason::Malformed)
 }
 
-fn take_text(header: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Reason> {
-    match header.remove(name) {
+fn take_text(header: &mut Object, name: &str) -> Result<Option<String>, Reason> {
+    match header.take(name) {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Text(text)) => Ok(Some(text.into_owned())),
         Some(_) => Err(Reason::Malformed),
     }
 }

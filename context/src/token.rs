@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{Claims, Jws, KeyId, Keyring, Reason, SigningKey, validate_claims};
 
@@ -93,12 +93,20 @@ pub fn verify(value: &str, keyring: &Keyring) -> Result<Verified, Reason> {
 /// Signs claims: the value of `X-Drill-Context`, always shorter than
 /// [`MAX_VALUE_BYTES`](crate::MAX_VALUE_BYTES).
 pub fn sign(key: &SigningKey, token_type: TokenType, claims: &Claims) -> String {
-    let header = json!({
-        "alg": key.algorithm().name(),
-        "typ": token_type.name(),
-        "kid": key.kid().as_str(),
-    });
-    let mut token = URL_SAFE_NO_PAD.encode(header.to_string());
+    #[derive(Serialize)]
+    struct Header<'a> {
+        alg: &'a str,
+        kid: &'a str,
+        typ: &'a str,
+    }
+    let header = Header {
+        alg: key.algorithm().name(),
+        kid: key.kid().as_str(),
+        typ: token_type.name(),
+    };
+    // Texts always can be written as JSON.
+    let header = serde_json::to_string(&header).unwrap_or_default();
+    let mut token = URL_SAFE_NO_PAD.encode(header);
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims.to_json(), &mut token);
     let signature = key.sign(token.as_bytes());

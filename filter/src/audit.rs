@@ -1,7 +1,7 @@
 //! The audit record: one flat JSON line for each drill request.
 
-use drill_context::Claims;
-use serde_json::{Map, Value};
+use drill_context::{KeyId, TokenId};
+use serde::Serialize;
 
 use crate::Verdict;
 use crate::decision::{Headers, Subject, values};
@@ -40,46 +40,71 @@ pub(crate) fn record(
     generation: u64,
     host: &impl Host,
 ) -> String {
-    let mut record = Map::new();
-    let mut put = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            record.insert(name.to_owned(), value);
-        }
+    let claims = subject.claims();
+    let record = Record {
+        event: "drill-request",
+        verdict: verdict.class(),
+        reason: match verdict {
+            Verdict::Refused(refusal) => Some(refusal.code()),
+            _ => None,
+        },
+        drill: claims.map(|claims| claims.drill.to_string()),
+        environment: claims.map(|claims| claims.environment.as_str()),
+        kid: subject.kid().map(KeyId::as_str),
+        jti: claims.and_then(|claims| claims.token_id.as_ref().map(TokenId::as_str)),
+        method: &request.method,
+        authority: &request.authority,
+        path: &request.path,
+        status: integer(host, &["response", "code"]),
+        code_details: text(host, &["response", "code_details"]),
+        upstream_cluster: if was_steered(verdict) {
+            text(host, &["xds", "cluster_name"])
+        } else {
+            String::new()
+        },
+        duration_ms: integer(host, &["request", "duration"]).map(|n| n / 1_000_000),
+        request_id: &request.request_id,
+        source_address: text(host, &["source", "address"]),
+        generation,
     };
-    put("event", Some("drill-request".into()));
-    put("verdict", Some(verdict.class().into()));
-    put("generation", Some(generation.into()));
-    if let Verdict::Refused(refusal) = verdict {
-        put("reason", Some(refusal.code().into()));
-    }
-    put("kid", subject.kid().map(|kid| kid.as_str().into()));
-    if let Some(Claims {
-        drill,
-        environment,
-        token_id,
-        ..
-    }) = subject.claims()
-    {
-        put("drill", Some(drill.to_string().into()));
-        put("environment", Some(environment.as_str().into()));
-        put("jti", token_id.as_ref().map(|id| id.as_str().into()));
-    }
-    put("method", known(&request.method));
-    put("authority", known(&request.authority));
-    put("path", known(&request.path));
-    put("request_id", known(&request.request_id));
-    put("status", integer(host, &["response", "code"]));
-    put("code_details", text(host, &["response", "code_details"]));
-    if was_steered(verdict) {
-        put("upstream_cluster", text(host, &["xds", "cluster_name"]));
-    }
-    put("source_address", text(host, &["source", "address"]));
-    let nanoseconds = integer(host, &["request", "duration"]).and_then(|n| n.as_i64());
-    put(
-        "duration_ms",
-        nanoseconds.map(|n| Value::from(n / 1_000_000)),
-    );
-    Value::Object(record).to_string()
+    // Texts and numbers always can be written as JSON.
+    serde_json::to_string(&record).unwrap_or_default()
+}
+
+/// The fields in the order in which they are written. An empty text is one that is not known.
+#[derive(Serialize)]
+struct Record<'a> {
+    event: &'a str,
+    verdict: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drill: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    environment: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    method: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    authority: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<i64>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    code_details: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    upstream_cluster: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<i64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    source_address: String,
+    generation: u64,
 }
 
 /// Whether an upstream was in question. For a refused request the proxy still names the cluster
@@ -88,6 +113,9 @@ fn was_steered(verdict: Verdict) -> bool {
     !matches!(verdict, Verdict::Refused(_) | Verdict::Probe)
 }
 
+/// The filter state that holds the verdict: the one that changes when the reply comes.
+pub(crate) const VERDICT_KEY: &str = "drill_verdict";
+
 /// The fields that a proxy cannot add to an access log by itself, one key each.
 pub(crate) fn filter_state<'a>(
     verdict: Verdict,
@@ -95,7 +123,7 @@ pub(crate) fn filter_state<'a>(
     generation: u64,
 ) -> Vec<(&'static str, std::borrow::Cow<'a, str>)> {
     let mut fields = vec![
-        ("drill_verdict", verdict.class().into()),
+        (VERDICT_KEY, verdict.class().into()),
         ("drill_generation", generation.to_string().into()),
     ];
     if let Verdict::Refused(refusal) = verdict {
@@ -114,33 +142,30 @@ pub(crate) fn filter_state<'a>(
     fields
 }
 
-fn known(text: &str) -> Option<Value> {
-    (!text.is_empty()).then(|| text.into())
-}
-
-fn text(host: &impl Host, path: &[&str]) -> Option<Value> {
+fn text(host: &impl Host, path: &[&str]) -> String {
     host.property(path)
-        .and_then(|bytes| known(&shown(&bytes, 256)))
+        .map(|bytes| shown(&bytes, 256))
+        .unwrap_or_default()
 }
 
 /// Integers and durations (in nanoseconds) are 8 bytes, little-endian.
-fn integer(host: &impl Host, path: &[&str]) -> Option<Value> {
+fn integer(host: &impl Host, path: &[&str]) -> Option<i64> {
     let bytes = host.property(path)?;
     let bytes = <[u8; 8]>::try_from(bytes.as_slice()).ok()?;
-    Some(i64::from_le_bytes(bytes).into())
+    Some(i64::from_le_bytes(bytes))
 }
 
 /// Bytes from outside as text that cannot break a log line or a terminal: printable ASCII,
 /// with a question mark for all else, and no longer than `longest` bytes.
 fn shown(bytes: &[u8], longest: usize) -> String {
-    let printable = |b: &u8| {
-        if (b' '..=b'~').contains(b) {
-            char::from(*b)
-        } else {
-            '?'
+    let mut text = bytes.split_at(longest.min(bytes.len())).0.to_vec();
+    for byte in &mut text {
+        if !(b' '..=b'~').contains(byte) {
+            *byte = b'?';
         }
-    };
-    bytes.iter().take(longest).map(printable).collect()
+    }
+    // It is ASCII by now.
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]

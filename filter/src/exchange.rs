@@ -36,7 +36,8 @@ pub struct Exchange {
 
 #[derive(Debug)]
 struct DrillRequest {
-    request: Request,
+    /// For the audit record; nothing when no record will be written.
+    request: Option<Request>,
     subject: Subject,
     verdict: Verdict,
     grpc: bool,
@@ -58,7 +59,7 @@ impl Exchange {
         let headers = host.request_headers();
         let read = headers.as_deref().unwrap_or_default();
         let mut drill = DrillRequest {
-            request: Request::from_headers(read),
+            request: self.is_recorded().then(|| Request::from_headers(read)),
             subject: Subject::default(),
             verdict: Verdict::Unanswered,
             grpc: is_grpc(read),
@@ -73,11 +74,21 @@ impl Exchange {
             }
         };
         let drill = self.drill.insert(Box::new(drill));
-        drill.leave_filter_state(self.gate.as_deref(), host);
+        if let Some(gate) = self.gate.as_deref()
+            && gate.audit.filter_state
+        {
+            drill.leave_filter_state(gate.generation, host);
+        }
         match drill.verdict {
             Verdict::Unanswered => Flow::Continue,
             _ => Flow::Stop,
         }
+    }
+
+    fn is_recorded(&self) -> bool {
+        self.gate
+            .as_ref()
+            .is_some_and(|gate| gate.audit.log.is_some())
     }
 
     /// Decides, and does what was decided.
@@ -120,7 +131,14 @@ impl Exchange {
         }
         // The sandbox may have sent a verdict itself; only ours counts.
         let _ = host.set_response_header(VERDICT_HEADER, drill.verdict.code().as_bytes());
-        drill.leave_filter_state(self.gate.as_deref(), host);
+        if self
+            .gate
+            .as_ref()
+            .is_some_and(|gate| gate.audit.filter_state)
+        {
+            // All else about the request stands there already.
+            let _ = host.set_filter_state(audit::VERDICT_KEY, drill.verdict.class());
+        }
     }
 
     /// The exchange is over, however it ended.
@@ -132,13 +150,13 @@ impl Exchange {
         let Some(gate) = &self.gate else {
             return;
         };
-        if let Some(level) = gate.audit.log {
-            let DrillRequest {
-                request,
-                subject,
-                verdict,
-                ..
-            } = *drill;
+        let DrillRequest {
+            request,
+            subject,
+            verdict,
+            ..
+        } = *drill;
+        if let (Some(level), Some(request)) = (gate.audit.log, request) {
             let record = audit::record(verdict, &subject, &request, gate.generation, host);
             host.log(level, &record);
         }
@@ -148,11 +166,8 @@ impl Exchange {
 impl DrillRequest {
     /// A value that the proxy does not take is missing in an access log; the record in the
     /// proxy's log has it all the same.
-    fn leave_filter_state(&self, gate: Option<&Gate>, host: &impl Host) {
-        let Some(gate) = gate.filter(|gate| gate.audit.filter_state) else {
-            return;
-        };
-        for (key, value) in audit::filter_state(self.verdict, &self.subject, gate.generation) {
+    fn leave_filter_state(&self, generation: u64, host: &impl Host) {
+        for (key, value) in audit::filter_state(self.verdict, &self.subject, generation) {
             let _ = host.set_filter_state(key, &value);
         }
     }

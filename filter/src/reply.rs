@@ -1,6 +1,6 @@
 //! What the filter answers in place of an upstream.
 
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{Refusal, Verdict};
 
@@ -49,13 +49,21 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
             headers: vec![verdict],
         };
     }
-    let body = json!({
-        "type": format!("tag:drillgate.dev,2026:{}", refusal.code()),
-        "title": "drill request refused",
-        "status": refusal.status(),
-        "detail": refusal.explanation(),
-        "code": refusal.code(),
-    });
+    #[derive(Serialize)]
+    struct Problem {
+        r#type: String,
+        title: &'static str,
+        status: u16,
+        detail: &'static str,
+        code: &'static str,
+    }
+    let body = Problem {
+        r#type: ["tag:drillgate.dev,2026:", refusal.code()].concat(),
+        title: "drill request refused",
+        status: refusal.status(),
+        detail: refusal.explanation(),
+        code: refusal.code(),
+    };
     Reply::Http {
         status: refusal.status(),
         headers: vec![
@@ -63,17 +71,24 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
             ("cache-control", "no-store"),
             verdict,
         ],
-        body: body.to_string(),
+        body: written(&body),
     }
 }
 
 /// What this filter runs, so that a controller can compare it with what it has applied.
 pub(crate) fn probe(generation: u64, active_drills: usize) -> Reply {
-    let body = json!({
-        "generation": generation,
-        "version": env!("CARGO_PKG_VERSION"),
-        "activeDrills": active_drills,
-    });
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Running {
+        generation: u64,
+        version: &'static str,
+        active_drills: usize,
+    }
+    let body = Running {
+        generation,
+        version: env!("CARGO_PKG_VERSION"),
+        active_drills,
+    };
     Reply::Http {
         status: 200,
         headers: vec![
@@ -81,8 +96,13 @@ pub(crate) fn probe(generation: u64, active_drills: usize) -> Reply {
             ("cache-control", "no-store"),
             (VERDICT_HEADER, Verdict::Probe.code()),
         ],
-        body: body.to_string(),
+        body: written(&body),
     }
+}
+
+/// Texts and numbers always can be written as JSON.
+fn written(body: &impl Serialize) -> String {
+    serde_json::to_string(body).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use drill_context::{Algorithm, KeyId, json};
-use serde_json::{Map, Value};
+use drill_context::json::{self, Object, Value};
+use drill_context::{Algorithm, KeyId};
 
 use super::{Jwk, JwkError, Material};
 
@@ -20,7 +20,7 @@ pub(super) fn parse(text: &[u8]) -> Result<Jwk, JwkError> {
         return Err(JwkError::Pem);
     }
     let mut members = Members(json::parse_object(text).map_err(JwkError::Json)?);
-    if members.0.contains_key("keys") {
+    if members.0.contains("keys") {
         return Err(JwkError::KeySet);
     }
     let kty = members.text("kty", KTY)?;
@@ -51,7 +51,7 @@ fn okp(members: &mut Members) -> Result<Jwk, JwkError> {
     members.algorithm(Algorithm::Ed25519, "\"EdDSA\" for kty \"OKP\"")?;
     let kid = members.kid()?;
     let public = members.bytes("x")?;
-    if !members.0.contains_key("d") {
+    if !members.0.contains("d") {
         return Jwk::ed25519_public(kid, &public).map_err(JwkError::Key);
     }
     let seed = members.bytes("d")?;
@@ -63,12 +63,12 @@ fn okp(members: &mut Members) -> Result<Jwk, JwkError> {
 }
 
 /// The members that have not been read yet.
-struct Members(Map<String, Value>);
+struct Members<'a>(Object<'a>);
 
-impl Members {
+impl Members<'_> {
     fn text(&mut self, name: &'static str, form: &'static str) -> Result<String, JwkError> {
-        match self.0.remove(name) {
-            Some(Value::String(text)) => Ok(text),
+        match self.0.take(name) {
+            Some(Value::Text(text)) => Ok(text.into_owned()),
             Some(_) => Err(member(name, form)),
             None => Err(JwkError::Missing { member: name, form }),
         }
@@ -98,32 +98,36 @@ impl Members {
     /// What the key is meant for (RFC 7517, 4.2 and 4.3), and the `ext` of Web Crypto, which
     /// writes all its keys with it. Says whether the key may sign.
     fn purpose(&mut self) -> Result<bool, JwkError> {
-        match self.0.remove("use") {
+        match self.0.take("use") {
             None => {}
-            Some(Value::String(text)) if text == "sig" => {}
+            Some(Value::Text(text)) if text == "sig" => {}
             Some(_) => return Err(member("use", USE)),
         }
-        match self.0.remove("ext") {
+        match self.0.take("ext") {
             None | Some(Value::Bool(_)) => {}
             Some(_) => return Err(member("ext", EXT)),
         }
-        match self.0.remove("key_ops") {
+        match self.0.take("key_ops") {
             None => Ok(true),
             Some(Value::Array(operations))
-                if operations.iter().all(|op| op == "sign" || op == "verify") =>
+                if operations.iter().all(|op| is(op, "sign") || is(op, "verify")) =>
             {
-                Ok(operations.iter().any(|op| op == "sign"))
+                Ok(operations.iter().any(|op| is(op, "sign")))
             }
             Some(_) => Err(member("key_ops", KEY_OPS)),
         }
     }
 
     fn finish(&self) -> Result<(), JwkError> {
-        match self.0.keys().next() {
+        match self.0.any_name() {
             None => Ok(()),
-            Some(name) => Err(JwkError::Unknown(name.clone())),
+            Some(name) => Err(JwkError::Unknown(name.to_owned())),
         }
     }
+}
+
+fn is(value: &Value, text: &str) -> bool {
+    matches!(value, Value::Text(held) if held == text)
 }
 
 fn member(member: &'static str, form: &'static str) -> JwkError {

@@ -1,19 +1,20 @@
 //! The members of one JSON object, taken one by one; what is left over is refused.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use drill_context::json::{Object, Value};
 
 use super::ConfigError;
 
 /// An object of the configuration, and where it stands in it.
-pub(super) struct Members {
+pub(super) struct Members<'a> {
     path: String,
-    members: Map<String, Value>,
+    members: Object<'a>,
 }
 
-impl Members {
-    pub(super) fn new(path: String, members: Map<String, Value>) -> Members {
+impl<'a> Members<'a> {
+    pub(super) fn new(path: String, members: Object<'a>) -> Members<'a> {
         Members { path, members }
     }
 
@@ -23,9 +24,9 @@ impl Members {
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, ConfigError> {
-        match self.members.remove(name) {
+        match self.members.take(name) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Text(text)) => Ok(Some(text.into_owned())),
             Some(_) => Err(self.wrong(name, "must be a string")),
         }
     }
@@ -37,10 +38,10 @@ impl Members {
 
     pub(super) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, ConfigError> {
         let text = |value| match value {
-            Value::String(text) => Some(text),
+            Value::Text(text) => Some(text.into_owned()),
             _ => None,
         };
-        let texts = match self.members.remove(name) {
+        let texts = match self.members.take(name) {
             None => return Ok(None),
             Some(Value::Array(values)) => values.into_iter().map(text).collect(),
             Some(_) => None,
@@ -52,7 +53,7 @@ impl Members {
     }
 
     pub(super) fn boolean(&mut self, name: &str) -> Result<Option<bool>, ConfigError> {
-        match self.members.remove(name) {
+        match self.members.take(name) {
             None => Ok(None),
             Some(Value::Bool(value)) => Ok(Some(value)),
             Some(_) => Err(self.wrong(name, "must be true or false")),
@@ -63,15 +64,13 @@ impl Members {
     /// that is the same number.
     pub(super) fn integer(&mut self, name: &str) -> Result<Option<i64>, ConfigError> {
         const EXACT: f64 = 9_007_199_254_740_992.0;
-        let Some(value) = self.members.remove(name) else {
-            return Ok(None);
-        };
-        let whole = match (value.as_i64(), value.as_f64()) {
-            (Some(whole), _) => Some(whole),
-            (None, Some(double)) if double.fract() == 0.0 && double.abs() < EXACT => {
+        let whole = match self.members.take(name) {
+            None => return Ok(None),
+            Some(Value::Integer(whole)) => Some(whole),
+            Some(Value::Float(double)) if double.fract() == 0.0 && double.abs() < EXACT => {
                 Some(double as i64)
             }
-            _ => None,
+            Some(_) => None,
         };
         match whole {
             Some(whole) => Ok(Some(whole)),
@@ -80,17 +79,17 @@ impl Members {
     }
 
     /// An object; an absent one is an empty one.
-    pub(super) fn object(&mut self, name: &str) -> Result<Members, ConfigError> {
+    pub(super) fn object(&mut self, name: &str) -> Result<Members<'a>, ConfigError> {
         let path = self.path_of(name);
-        match self.members.remove(name) {
-            None => Ok(Members::new(path, Map::new())),
+        match self.members.take(name) {
+            None => Ok(Members::new(path, Object::default())),
             Some(Value::Object(members)) => Ok(Members::new(path, members)),
             Some(_) => Err(self.wrong(name, "must be an object")),
         }
     }
 
-    pub(super) fn required_object(&mut self, name: &str) -> Result<Members, ConfigError> {
-        if !self.members.contains_key(name) {
+    pub(super) fn required_object(&mut self, name: &str) -> Result<Members<'a>, ConfigError> {
+        if !self.members.contains(name) {
             return Err(self.wrong(name, "is missing"));
         }
         self.object(name)
@@ -99,7 +98,7 @@ impl Members {
     /// Every member as an object, with its name: for a map whose names are data.
     pub(super) fn into_entries(
         self,
-    ) -> impl Iterator<Item = Result<(String, Members), ConfigError>> {
+    ) -> impl Iterator<Item = Result<(Cow<'a, str>, Members<'a>), ConfigError>> {
         let Members { path, members } = self;
         members.into_iter().map(move |(name, value)| {
             let path = join(&path, &name);
@@ -118,7 +117,7 @@ impl Members {
     /// # Errors
     /// A member that nobody took.
     pub(super) fn finish(self) -> Result<(), ConfigError> {
-        match self.members.keys().next() {
+        match self.members.any_name() {
             None => Ok(()),
             Some(name) => Err(self.wrong(name, "is not a known member")),
         }

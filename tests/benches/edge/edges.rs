@@ -22,6 +22,8 @@ pub enum Contender {
     Drillgate,
     /// The filter, one drill, with its audit record in the proxy's log.
     DrillgateAudit,
+    /// The filter, one drill, with its fields in the proxy's access log.
+    DrillgateLog,
     /// The filter with 1,000 active drills and their routes, audit off.
     Drillgate1000,
     /// Envoy's own JWT filter, verifying the same token.
@@ -50,10 +52,11 @@ impl Traffic {
 }
 
 impl Contender {
-    pub const ALL: [Contender; 8] = [
+    pub const ALL: [Contender; 9] = [
         Contender::NoFilter,
         Contender::Drillgate,
         Contender::DrillgateAudit,
+        Contender::DrillgateLog,
         Contender::Drillgate1000,
         Contender::JwtAuthn,
         Contender::JwtAuthnLog,
@@ -66,6 +69,7 @@ impl Contender {
             Contender::NoFilter => "no filter",
             Contender::Drillgate => "drillgate",
             Contender::DrillgateAudit => "drillgate, audit",
+            Contender::DrillgateLog => "drillgate, access log",
             Contender::Drillgate1000 => "drillgate, 1000 drills",
             Contender::JwtAuthn => "jwt_authn",
             Contender::JwtAuthnLog => "jwt_authn, access log",
@@ -89,8 +93,11 @@ impl Contender {
     }
 
     fn is_drillgate(self) -> bool {
-        use Contender::{Drillgate, Drillgate1000, DrillgateAudit};
-        matches!(self, Drillgate | Drillgate1000 | DrillgateAudit)
+        use Contender::{Drillgate, Drillgate1000, DrillgateAudit, DrillgateLog};
+        matches!(
+            self,
+            Drillgate | Drillgate1000 | DrillgateAudit | DrillgateLog
+        )
     }
 
     fn prepare(self, edge: &mut Edge) {
@@ -100,10 +107,14 @@ impl Contender {
         edge.drills = vec![gate::drill()];
         match self {
             Contender::NoFilter => edge.filter = Filter::Absent,
-            Contender::Drillgate => edge.filter = drillgate(1, false),
-            Contender::DrillgateAudit => edge.filter = drillgate(1, true),
+            Contender::Drillgate => edge.filter = drillgate(1, Audit::Off),
+            Contender::DrillgateAudit => edge.filter = drillgate(1, Audit::Record),
+            Contender::DrillgateLog => {
+                edge.filter = drillgate(1, Audit::FilterState);
+                edge.access_log = Some(state_log());
+            }
             Contender::Drillgate1000 => {
-                edge.filter = drillgate(1000, false);
+                edge.filter = drillgate(1000, Audit::Off);
                 edge.drills = (0..1000)
                     .map(|n| Drill::new(route_key(n), HOST, SANDBOX))
                     .collect();
@@ -202,8 +213,16 @@ fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
+/// Where the audit fields go.
+#[derive(PartialEq)]
+enum Audit {
+    Off,
+    Record,
+    FilterState,
+}
+
 /// The filter with so many drills; the first is the one that tokens are for.
-fn drillgate(drills: u32, audit: bool) -> Filter {
+fn drillgate(drills: u32, audit: Audit) -> Filter {
     let entry = |n: u32| {
         let id = match n {
             0 => gate::DRILL.to_owned(),
@@ -216,7 +235,10 @@ fn drillgate(drills: u32, audit: bool) -> Filter {
         )
     };
     let mut configuration = gate::configuration(1, Value::Object((0..drills).map(entry).collect()));
-    configuration["audit"] = json!({"log": audit, "filterState": false});
+    configuration["audit"] = json!({
+        "log": audit == Audit::Record,
+        "filterState": audit == Audit::FilterState,
+    });
     module(configuration)
 }
 
@@ -261,11 +283,28 @@ fn jwt_authn() -> Filter {
 fn claims_log() -> BTreeMap<String, String> {
     let claim =
         |name: &str| format!("%DYNAMIC_METADATA(envoy.filters.http.jwt_authn:drill:{name})%");
-    [
-        ("event", "drill-request".to_owned()),
+    access_log([
         ("drill", claim("sub")),
         ("environment", claim("aud")),
         ("jti", claim("jti")),
+    ])
+}
+
+/// The same, from the filter state that the filter leaves.
+fn state_log() -> BTreeMap<String, String> {
+    let state = |name: &str| format!("%FILTER_STATE(wasm.{name}:PLAIN)%");
+    access_log([
+        ("verdict", state("drill_verdict")),
+        ("drill", state("drill_id")),
+        ("environment", state("drill_environment")),
+        ("jti", state("drill_token")),
+    ])
+}
+
+/// These fields, and those that the proxy knows by itself.
+fn access_log<const N: usize>(own: [(&str, String); N]) -> BTreeMap<String, String> {
+    let proxys = [
+        ("event", "drill-request".to_owned()),
         ("method", "%REQ(:METHOD)%".to_owned()),
         ("authority", "%REQ(:AUTHORITY)%".to_owned()),
         ("path", "%PATH(NQ:PATH)%".to_owned()),
@@ -275,9 +314,12 @@ fn claims_log() -> BTreeMap<String, String> {
         ("upstream_cluster", "%UPSTREAM_CLUSTER_RAW%".to_owned()),
         ("source_address", "%DOWNSTREAM_REMOTE_ADDRESS%".to_owned()),
         ("duration_ms", "%DURATION%".to_owned()),
-    ]
-    .map(|(name, format)| (name.to_owned(), format))
-    .into()
+    ];
+    proxys
+        .into_iter()
+        .chain(own)
+        .map(|(name, format)| (name.to_owned(), format))
+        .collect()
 }
 
 fn lua() -> Filter {

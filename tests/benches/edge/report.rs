@@ -177,7 +177,9 @@ fn rows(windows: &Windows) -> Vec<Row> {
 }
 
 fn targets(windows: &Windows, module_kib: f64) -> Vec<Target> {
-    use Contender::{Drillgate, Drillgate1000, DrillgateAudit, JwtAuthn, JwtAuthnLog, NoFilter};
+    use Contender::{
+        Drillgate, Drillgate1000, DrillgateAudit, DrillgateLog, JwtAuthn, JwtAuthnLog, NoFilter,
+    };
     use Traffic::{Drill, Forged, Production};
     let size = Spread {
         median: module_kib,
@@ -200,6 +202,11 @@ fn targets(windows: &Windows, module_kib: f64) -> Vec<Target> {
             "drill request with audit against jwt_authn with access log",
             0.95,
             of(Drill, DrillgateAudit, JwtAuthnLog),
+        ),
+        (
+            "the same, both with an access log",
+            0.95,
+            of(Drill, DrillgateLog, JwtAuthnLog),
         ),
         (
             "forged token against jwt_authn",
