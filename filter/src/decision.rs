@@ -33,7 +33,8 @@ pub(crate) enum Steering {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Steer(Steering),
-    AnswerProbe,
+    /// With what would come of a request of the drill that the probe names.
+    AnswerProbe(Result<(), Reason>),
 }
 
 /// What a signature has shown about a request, also about one that is then refused.
@@ -76,7 +77,9 @@ pub(crate) fn decide(
     let token = &**subject.token.insert(token);
     gate.limits.check(&token.claims, now)?;
     match token.token_type {
-        TokenType::Probe => Ok(Action::AnswerProbe),
+        TokenType::Probe => Ok(Action::AnswerProbe(
+            admit(gate, &token.claims, now).map(|_| ()),
+        )),
         TokenType::Drill => {
             let drill = admit(gate, &token.claims, now)?;
             steer(gate, drill, headers).map(Action::Steer)

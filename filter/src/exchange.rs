@@ -66,7 +66,7 @@ impl Exchange {
         };
         drill.verdict = match self.act(host, headers.as_deref(), &mut drill.subject) {
             Ok(Action::Steer(_)) => Verdict::Unanswered,
-            Ok(Action::AnswerProbe) => Verdict::Probe,
+            Ok(Action::AnswerProbe(_)) => Verdict::Probe,
             Err(refusal) => {
                 // Answered or not, it stops here: a request that hangs is not served either.
                 let _ = host.reply(&reply::refusal(refusal, drill.grpc));
@@ -104,8 +104,9 @@ impl Exchange {
         let action = decide(gate, headers, now, subject)?;
         let done = match &action {
             Action::Steer(way) => steer(host, headers, subject, way),
-            Action::AnswerProbe => {
-                host.reply(&reply::probe(gate.generation, gate.active_drills(now)))
+            Action::AnswerProbe(drill) => {
+                let active = gate.active_drills(now);
+                host.reply(&reply::probe(gate.generation, active, *drill))
             }
         };
         done.map_err(|HostError| Refusal::EdgeError)?;

@@ -1,5 +1,6 @@
 //! What the filter answers in place of an upstream.
 
+use drill_context::Reason;
 use serde::Serialize;
 
 use crate::{Refusal, Verdict};
@@ -76,18 +77,25 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
 }
 
 /// What this filter runs, so that a controller can compare it with what it has applied.
-pub(crate) fn probe(generation: u64, active_drills: usize) -> Reply {
+///
+/// `drill` is about the drill that the probe names: a controller asks whether it is known here.
+pub(crate) fn probe(generation: u64, active_drills: usize, drill: Result<(), Reason>) -> Reply {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Running {
         generation: u64,
         version: &'static str,
         active_drills: usize,
+        drill: &'static str,
     }
     let body = Running {
         generation,
         version: env!("CARGO_PKG_VERSION"),
         active_drills,
+        drill: match drill {
+            Ok(()) => "active",
+            Err(reason) => reason.code(),
+        },
     };
     Reply::Http {
         status: 200,
@@ -147,13 +155,14 @@ mod tests {
 
     #[test]
     fn a_probe_tells_what_the_edge_runs() {
-        let Reply::Http { status, body, .. } = probe(42, 3) else {
+        let Reply::Http { status, body, .. } = probe(42, 3, Err(Reason::DrillOver)) else {
             panic!("an HTTP reply");
         };
         assert_eq!(status, 200);
         let answer: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(answer["generation"], 42);
         assert_eq!(answer["activeDrills"], 3);
+        assert_eq!(answer["drill"], "drill-over");
         assert_eq!(answer["version"], env!("CARGO_PKG_VERSION"));
     }
 }

@@ -287,12 +287,35 @@ fn a_probe_is_answered_by_the_filter_and_goes_no_further() {
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["generation"], 7);
     assert_eq!(answer["activeDrills"], 2);
+    assert_eq!(answer["drill"], "active");
     exchange.on_end(&host);
     assert_eq!(*host.counted.borrow(), [Verdict::Probe]);
     // The times of a probe are checked as those of any token.
     let mut old = request(token_of(TokenType::Probe, &claims(DRILL)));
     old.now = NOW + 3601;
     assert_eq!(refused(&old), Reason::Stale.into());
+}
+
+#[test]
+fn a_probe_tells_what_would_come_of_its_drills_requests() {
+    let told = |claims: &Claims, now| {
+        let mut host = request(token_of(TokenType::Probe, claims));
+        host.now = now;
+        let (_, flow) = run(&host);
+        assert_eq!(flow, Flow::Stop);
+        let Some(Reply::Http { body, .. }) = host.replies.borrow().first().cloned() else {
+            panic!("an HTTP reply");
+        };
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        answer["drill"].as_str().unwrap().to_owned()
+    };
+    let known = claims(DRILL);
+    assert_eq!(told(&known, NOW), "active");
+    let mut elsewhere = claims(DRILL);
+    elsewhere.environment = "elsewhere".parse().unwrap();
+    assert_eq!(told(&elsewhere, NOW), "wrong-environment");
+    let unknown = claims("00000000-0000-4000-8000-00000000000f");
+    assert_eq!(told(&unknown, NOW), "unknown-drill");
 }
 
 #[test]
