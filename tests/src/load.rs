@@ -1,26 +1,37 @@
-//! A mixed load from several clients at once, and the ledger that it ends with.
+//! A mixed load from several clients at once, and what became of each of its requests.
 
-use std::collections::BTreeMap;
+mod visits;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use drill_context::{Claims, HEADER_NAME};
-use drillgate::lab::{Connection, Protocol, Request};
-use tokio::sync::watch;
+use drill_context::{Claims, HEADER_NAME, TokenType, sign};
+use drillgate::lab::{Connection, Protocol, Request, Response};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
-use crate::gate::{self, HOST, ROUTE_KEY};
+pub use visits::{Visit, Visits};
+
+use crate::gate::{self, ED25519, HOST, HS256, ROUTE_KEY};
 use crate::traffic::outcome;
 
-/// Clients, each with a connection of its own.
-const CLIENTS: usize = 8;
+/// Clients, each with one connection at a time.
+pub const CLIENTS: u64 = 8;
 
-/// What a request of the load is. Its path tells it, so that an upstream can be asked what came.
+/// The pause of a client after each request once the load has sent all that it must.
+const AT_LEISURE: Duration = Duration::from_millis(20);
+
+/// What a request of the load is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Without the header.
     Plain,
-    /// With a fresh token for the drill.
+    /// With a fresh token for the drill, signed with the gate's HS256 key.
     Valid,
+    /// The same, signed with its Ed25519 key.
+    ValidByOther,
     /// With a token whose signature is wrong.
     Forged,
     /// With a token whose time is over.
@@ -32,41 +43,42 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Every kind; one in three is [`Kind::Plain`] and one in three [`Kind::Valid`].
+    /// Every kind; one in three is [`Kind::Plain`] and one in three valid.
     const MIX: [Kind; 12] = [
         Kind::Plain,
         Kind::Valid,
         Kind::Forged,
         Kind::Plain,
-        Kind::Valid,
+        Kind::ValidByOther,
         Kind::Expired,
         Kind::Plain,
         Kind::Valid,
         Kind::Duplicate,
         Kind::Plain,
-        Kind::Valid,
+        Kind::ValidByOther,
         Kind::Spoofed,
     ];
 
-    /// The path that requests of this kind go to.
-    pub fn path(self) -> String {
-        format!("/{self:?}").to_lowercase()
-    }
+    /// In so many requests of the load there is at least one of each kind that was sent and
+    /// answered: some client has gone through all of the mix, and a request more at either end.
+    pub const EACH_WITHIN: u64 = CLIENTS * (Kind::MIX.len() as u64 + 2);
 
-    fn request(self) -> Request {
+    fn request(self, path: &str) -> Request {
         let authority = match self {
             Kind::Spoofed => format!("{HOST}.{ROUTE_KEY}.drill.internal"),
             _ => HOST.to_owned(),
         };
-        let request = Request::get(authority, self.path());
+        let request = Request::get(authority, path);
+        let signed = |kid| sign(&gate::key(kid), TokenType::Drill, &gate::claims());
         match self {
             Kind::Plain => request,
-            Kind::Valid | Kind::Spoofed => request.header(HEADER_NAME, gate::token()),
+            Kind::Valid | Kind::Spoofed => request.header(HEADER_NAME, signed(HS256)),
+            Kind::ValidByOther => request.header(HEADER_NAME, signed(ED25519)),
             Kind::Forged => request.header(HEADER_NAME, gate::forged()),
             Kind::Expired => request.header(HEADER_NAME, gate::signed(&expired())),
             Kind::Duplicate => request
-                .header(HEADER_NAME, gate::token())
-                .header(HEADER_NAME, gate::token()),
+                .header(HEADER_NAME, signed(HS256))
+                .header(HEADER_NAME, signed(HS256)),
         }
     }
 }
@@ -78,59 +90,144 @@ fn expired() -> Claims {
     claims
 }
 
-/// How often each kind of request had each [`outcome()`].
-pub type Outcomes = BTreeMap<(Kind, String), u64>;
+/// A request that was sent and answered.
+#[derive(Debug)]
+pub struct Sent {
+    /// What it was.
+    pub kind: Kind,
+    /// Its path, which no other request has.
+    pub path: String,
+    /// What became of it, as [`outcome()`] has it.
+    pub outcome: String,
+    /// The stage of the load that it began and ended in; nothing if these are two.
+    pub stage: Option<u64>,
+}
 
 /// A load that runs in the background.
+///
+/// Its clients keep a connection until an answer says `connection: close`, and open another one
+/// then.
 #[derive(Debug)]
 pub struct Load {
-    clients: JoinSet<Outcomes>,
-    running: watch::Receiver<()>,
+    clients: JoinSet<Vec<Sent>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: SocketAddr,
+    due: u64,
+    sent: AtomicU64,
+    kept_connections: AtomicU64,
+    stage: AtomicU64,
+    ended: AtomicBool,
 }
 
 impl Load {
-    /// Starts to send `requests` requests to the gateway at `address`, mixed.
-    pub fn start(address: SocketAddr, requests: usize) -> Load {
-        let (ended, running) = watch::channel(());
-        let mut clients = JoinSet::new();
-        for client in 0..CLIENTS {
-            let ended = ended.clone();
-            clients.spawn(async move {
-                let outcomes = send(address, client, requests / CLIENTS).await;
-                drop(ended);
-                outcomes
-            });
-        }
-        Load { clients, running }
+    /// Starts to send requests to the gateway at `address`, mixed: `due` at full speed, and more
+    /// at leisure until [`Load::end`].
+    pub fn start(address: SocketAddr, due: u64) -> Load {
+        let shared = Arc::new(Shared {
+            address,
+            due,
+            sent: AtomicU64::new(0),
+            kept_connections: AtomicU64::new(0),
+            stage: AtomicU64::new(0),
+            ended: AtomicBool::new(false),
+        });
+        let clients = (0..CLIENTS).map(|client| send(Arc::clone(&shared), client));
+        let clients = clients.collect();
+        Load { clients, shared }
     }
 
-    /// Whether there is more to send.
-    pub fn is_running(&self) -> bool {
-        self.running.has_changed().is_ok()
-    }
-
-    /// Waits for the end.
+    /// How many requests it has sent so far.
     ///
     /// # Panics
-    /// If a request was not answered.
-    pub async fn end(self) -> Outcomes {
-        let mut all = Outcomes::new();
-        for outcomes in self.clients.join_all().await {
-            for (outcome, count) in outcomes {
-                *all.entry(outcome).or_default() += count;
-            }
-        }
-        all
+    /// If a client has given up.
+    pub fn sent(&self) -> u64 {
+        self.alive().sent.load(Ordering::SeqCst)
+    }
+
+    /// How many connections there have been so far whose first answer did not end them.
+    ///
+    /// # Panics
+    /// If a client has given up.
+    pub fn kept_connections(&self) -> u64 {
+        self.alive().kept_connections.load(Ordering::SeqCst)
+    }
+
+    /// What all clients share; each holds it as long as it runs.
+    fn alive(&self) -> &Shared {
+        let clients = Arc::strong_count(&self.shared) as u64 - 1;
+        assert_eq!(clients, CLIENTS, "a client has given up");
+        &self.shared
+    }
+
+    /// Begins a new stage, and gives its number.
+    pub fn next_stage(&self) -> u64 {
+        self.shared.stage.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Ends it once what is under way is answered.
+    ///
+    /// # Panics
+    /// If a request was not answered, or with another one's answer.
+    pub async fn end(self) -> Vec<Sent> {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        self.clients
+            .join_all()
+            .await
+            .into_iter()
+            .flatten()
+            .collect()
     }
 }
 
 /// One client's share; each begins elsewhere in the mix.
-async fn send(address: SocketAddr, client: usize, requests: usize) -> Outcomes {
-    let mut outcomes = Outcomes::new();
-    let mut connection = Connection::open(address, Protocol::Http1).await.unwrap();
-    for kind in Kind::MIX.into_iter().cycle().skip(client).take(requests) {
-        let response = connection.send(&kind.request()).await.unwrap();
-        *outcomes.entry((kind, outcome(&response))).or_default() += 1;
+async fn send(shared: Arc<Shared>, client: u64) -> Vec<Sent> {
+    let mut sent = Vec::new();
+    let mut kept = None;
+    let mut mix = Kind::MIX.into_iter().cycle().skip(client as usize);
+    while !shared.ended.load(Ordering::SeqCst) {
+        let (mut connection, is_new) = match kept.take() {
+            Some(connection) => (connection, false),
+            None => (connect(shared.address).await, true),
+        };
+        let kind = mix.next().unwrap();
+        let number = shared.sent.fetch_add(1, Ordering::SeqCst);
+        let path = format!("/load/{number}/{kind:?}").to_lowercase();
+        let began = shared.stage.load(Ordering::SeqCst);
+        let response = connection.send(&kind.request(&path)).await;
+        let response = response.unwrap_or_else(|error| panic!("{path} is unanswered: {error}"));
+        let ended = shared.stage.load(Ordering::SeqCst);
+        assert_is_answer_to(&response, &path);
+        if response.header("connection") != Some("close") {
+            let kept_now = u64::from(is_new);
+            shared
+                .kept_connections
+                .fetch_add(kept_now, Ordering::SeqCst);
+            kept = Some(connection);
+        }
+        sent.push(Sent {
+            kind,
+            path,
+            outcome: outcome(&response),
+            stage: (began == ended).then_some(began),
+        });
+        if number >= shared.due {
+            sleep(AT_LEISURE).await;
+        }
     }
-    outcomes
+    sent
+}
+
+async fn connect(address: SocketAddr) -> Connection {
+    let opened = Connection::open(address, Protocol::Http1).await;
+    opened.unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn assert_is_answer_to(response: &Response, path: &str) {
+    if let Some(seen) = response.seen() {
+        assert_eq!(seen.path, path, "the answer to another request");
+    }
 }

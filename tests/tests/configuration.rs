@@ -187,17 +187,21 @@ async fn a_token_that_was_verified_before_is_refused_once_its_key_is_gone() {
     harness.assert_production_untouched(HOST).await;
 }
 
-#[tokio::test]
-async fn a_secret_may_come_from_the_vms_environment() {
-    let from = |variable| json!({HS256: {"alg": "HS256", "env": variable}});
+/// The configuration of an edge whose key comes from the variable `name`.
+fn from_environment(generation: u64, name: &str) -> Value {
+    let key = json!({"alg": "HS256", "env": name});
+    with(generation, "/keys", json!({HS256: key}))
+}
+
+/// An edge whose key comes from `DRILL_KEY`, and the value of that variable.
+async fn gate_with_environment() -> (Harness, String) {
     let secret = gate::good(1)["keys"][HS256]["secret"]
         .as_str()
-        .unwrap()
-        .to_owned();
-    let other = "A".repeat(secret.len());
+        .map(str::to_owned);
+    let secret = secret.unwrap();
     let environment = BTreeMap::from([("DRILL_KEY".to_owned(), secret.clone())]);
-    let mut harness = gate::gate(|edge| {
-        let configuration = with(1, "/keys", from("DRILL_KEY"));
+    let harness = gate::gate(|edge| {
+        let configuration = from_environment(1, "DRILL_KEY");
         let module = Module::new(drillgate_tests::module_path(), configuration);
         edge.filter = Filter::Module(Module {
             environment,
@@ -205,26 +209,51 @@ async fn a_secret_may_come_from_the_vms_environment() {
         });
     })
     .await;
+    (harness, secret)
+}
+
+#[tokio::test]
+async fn a_secret_may_come_from_the_vms_environment() {
+    let (mut harness, secret) = gate_with_environment().await;
     assert_eq!(signed_with(&harness, HS256).await, ROUTED);
 
-    let missing = with(2, "/keys", from("DRILL_KEY_2"));
+    let missing = from_environment(2, "DRILL_KEY_2");
     let reason = refused(&mut harness, |module| module.configuration = missing).await;
     let problem = format!("keys.{HS256}.env: names a variable that the VM does not have");
     assert!(reason.contains(&problem), "{reason}");
     assert_eq!(gate::probe(&harness).await, (1, 1));
     assert_eq!(signed_with(&harness, HS256).await, ROUTED);
 
-    let configuration = with(3, "/keys", from("DRILL_KEY_2"));
-    for (value, outcome) in [(other, "403 bad-signature"), (secret.clone(), ROUTED)] {
-        let environment = BTreeMap::from([("DRILL_KEY_2".to_owned(), value)]);
-        let change = |module: &mut Module| {
-            module.environment = environment;
-            module.configuration = configuration.clone();
-        };
-        change_module(&mut harness, change).await.unwrap();
-        assert_eq!(signed_with(&harness, HS256).await, outcome);
-    }
     let log = harness.gateway.envoy().log().unwrap();
     assert!(!log.contains(&secret), "{log}");
+    harness.assert_production_untouched(HOST).await;
+}
+
+/// Since 1.39, Envoy makes a new VM when the environment changes. Before, it goes on with the one
+/// that it has and with its old values, withdrawn secrets among them, until it is started anew.
+#[tokio::test]
+async fn a_change_of_the_vms_environment_counts_where_envoy_makes_a_new_vm() {
+    let (mut harness, secret) = gate_with_environment().await;
+    let version = harness.gateway.envoy().admin().version().await.unwrap();
+    let new_vm = version >= (1, 39);
+    let other = "A".repeat(secret.len());
+    let changes = [
+        ("DRILL_KEY", &other, "403 bad-signature"),
+        ("DRILL_KEY_2", &other, "403 bad-signature"),
+        ("DRILL_KEY_2", &secret, ROUTED),
+    ];
+    for (generation, (name, value, outcome)) in (2..).zip(changes) {
+        let environment = BTreeMap::from([(name.to_owned(), value.clone())]);
+        let change = |module: &mut Module| {
+            module.environment = environment;
+            module.configuration = from_environment(generation, name);
+        };
+        let changed = change_module(&mut harness, change).await;
+        let outcome = if new_vm { outcome } else { ROUTED };
+        assert_eq!(signed_with(&harness, HS256).await, outcome, "{name}");
+        // The old VM has no variable of the other name.
+        let taken = new_vm || name == "DRILL_KEY";
+        assert_eq!(changed.is_ok(), taken, "{name}: {changed:?}");
+    }
     harness.assert_production_untouched(HOST).await;
 }

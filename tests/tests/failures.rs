@@ -237,6 +237,7 @@ async fn half_an_answer() -> Body {
 async fn a_sandbox_that_breaks_off_half_way_is_not_tried_again() {
     let router = Router::new().route("/half", get(half_an_answer));
     let harness = Harness::start_with(&envoy(), router, gate::drilled).await;
+    let version = harness.gateway.envoy().admin().version().await.unwrap();
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let request = gate::drill_request("/half").by(protocol);
         let mut connection = Connection::open(harness.address(), protocol).await.unwrap();
@@ -244,7 +245,10 @@ async fn a_sandbox_that_breaks_off_half_way_is_not_tried_again() {
         assert_eq!(head.status, 200);
         assert_eq!(head.headers["x-drill-verdict"], "routed");
         let body = axum::body::to_bytes(Body::new(body), 100).await;
-        assert!(body.is_err(), "a whole answer: {body:?}");
+        // Up to 1.36, Envoy breaks an HTTP/2 stream off with NO_ERROR, with the filter or without,
+        // and the client takes the half for the whole.
+        let taken_for_whole = protocol == Protocol::Http2 && version < (1, 37);
+        assert_eq!(body.is_ok(), taken_for_whole, "{protocol:?}: {body:?}");
     }
     assert_eq!(harness.sandbox.total(), 2, "one try for each request");
     assert_eq!(harness.production.total(), 0);

@@ -35,7 +35,7 @@ pub(super) struct DemoArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  drillgate demo --envoy .tools/envoy --module target/drill_filter.wasm
+  drillgate demo --envoy .tools/envoy-1.40/envoy --module target/drill_filter.wasm
   drillgate demo --keep
   drillgate demo --output json | jq .ledger
 

@@ -3,6 +3,8 @@
 //! A command reads its arguments, its key and the clock at its edge and hands them to plain
 //! functions, which are what the tests call.
 
+mod controller;
+mod crds;
 mod demo;
 mod key_source;
 mod keys;
@@ -20,7 +22,8 @@ use clap::{Parser, Subcommand};
 ///
 /// A request of a drill carries the signed header X-Drill-Context. The gateway verifies it and
 /// steers the request to the drill's sandbox, never to production. These commands play a drill
-/// on this machine, make the keys, sign the header's value and verify it as the gateway does.
+/// on this machine, make the keys, sign the header's value, verify it as the gateway does, and print
+/// what a cluster needs.
 #[derive(Parser)]
 #[command(name = "drillgate", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -42,11 +45,13 @@ Exit codes:
 
 #[derive(Subcommand)]
 enum Command {
+    Controller(controller::ControllerArgs),
     Demo(demo::DemoArgs),
     Sign(sign::SignArgs),
     Verify(verify::VerifyArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    Crds(crds::CrdsArgs),
 }
 
 /// What a command ends with; an error is printed and ends with [`UNUSABLE`].
@@ -58,15 +63,20 @@ const REFUSED: u8 = 1;
 /// The exit code that clap has for usage errors, here also for what cannot be read.
 const UNUSABLE: u8 = 2;
 
+/// The exit code of a controller that is no longer the leader.
+const LOST: u8 = 3;
+
 /// Runs a command and gives the process's exit code: 0 when it did what it was asked, 1 when
 /// a value is refused, 2 for usage and for keys or input that cannot be read.
 pub fn run(cli: Cli) -> ExitCode {
     let now = time::now();
     let outcome = match cli.command {
+        Command::Controller(args) => controller::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Sign(args) => sign::run(&args, now),
         Command::Verify(args) => verify::run(&args, now),
         Command::Keys(command) => keys::run(&command),
+        Command::Crds(args) => crds::run(&args),
     };
     outcome.unwrap_or_else(|error| {
         output::error(error.as_ref());

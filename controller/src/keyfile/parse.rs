@@ -110,7 +110,9 @@ impl Members<'_> {
         match self.0.take("key_ops") {
             None => Ok(true),
             Some(Value::Array(operations))
-                if operations.iter().all(|op| is(op, "sign") || is(op, "verify")) =>
+                if operations
+                    .iter()
+                    .all(|op| is(op, "sign") || is(op, "verify")) =>
             {
                 Ok(operations.iter().any(|op| is(op, "sign")))
             }

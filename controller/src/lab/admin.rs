@@ -73,6 +73,16 @@ impl Admin {
         ))
     }
 
+    /// Envoy's version, major and minor.
+    ///
+    /// # Errors
+    /// [`Error::Admin`] or [`Error::Request`] if Envoy does not answer as expected.
+    pub async fn version(self) -> Result<(u32, u32), Error> {
+        let path = "/server_info";
+        let answer = self.json(path).await?;
+        parse_version(&answer).ok_or_else(|| unexpected(path, format!("no version in {answer}")))
+    }
+
     /// Begins to drain all listeners: connections are asked to close while requests go on.
     ///
     /// # Errors
@@ -139,6 +149,13 @@ fn parse_listener(answer: &Value, name: &str) -> Option<SocketAddr> {
     ))
 }
 
+/// The version in `/server_info`, which is written `<commit>/1.40.0/Clean/RELEASE/BoringSSL`.
+fn parse_version(answer: &Value) -> Option<(u32, u32)> {
+    let version = answer.get("version")?.as_str()?.split('/').nth(1)?;
+    let mut numbers = version.split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
+}
+
 /// `text` as a value in a query.
 fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -172,6 +189,13 @@ mod tests {
             Some(([127, 0, 0, 1], 8080).into())
         );
         assert_eq!(parse_listener(&answer, "other"), None);
+    }
+
+    #[test]
+    fn a_version_is_a_major_and_a_minor_number() {
+        let answer = json!({ "version": "9e5580/1.40.2-dev/Clean/RELEASE/BoringSSL" });
+        assert_eq!(parse_version(&answer), Some((1, 40)));
+        assert_eq!(parse_version(&json!({ "version": "1.40.2" })), None);
     }
 
     #[test]

@@ -27,6 +27,9 @@ pub struct Edge {
     /// The access log of requests that carried a drill context: field names and Envoy's format
     /// strings, one JSON line a request; none if absent.
     pub access_log: Option<BTreeMap<String, String>>,
+    /// How much of headers a request may have; Envoy's own limits, 60 KiB and 100 headers, if
+    /// absent.
+    pub headers: Option<HeaderLimits>,
     /// The production cluster: it serves every host that nothing else claims.
     pub production: Cluster,
     /// The clusters that drills name.
@@ -48,6 +51,7 @@ impl Edge {
             guard: true,
             filter: Filter::AllowAll,
             access_log: Some(drill_fields()),
+            headers: None,
             production: Cluster::new("production", [production]),
             sandboxes: Vec::new(),
             drills: Vec::new(),
@@ -61,6 +65,15 @@ impl Edge {
             .iter()
             .any(|owned| owned.eq_ignore_ascii_case(host))
     }
+}
+
+/// How much of headers a request may have.
+#[derive(Debug, Clone, Copy)]
+pub struct HeaderLimits {
+    /// All of them together, in KiB.
+    pub kib: u32,
+    /// How many there may be.
+    pub count: u32,
 }
 
 /// What Envoy runs in the place of the drill filter.

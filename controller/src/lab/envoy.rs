@@ -1,23 +1,29 @@
 //! An Envoy process.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
 use super::admin::Admin;
 use super::error::Error;
 use super::listener::ACCESS_LOG;
 
+mod spawn;
+
+use spawn::{Place, spawn};
+
 /// The environment variable that names Envoy's binary.
 pub const ENVOY_VARIABLE: &str = "DRILLGATE_ENVOY";
 
 const LOG: &str = "envoy.log";
+
+/// The file with the number that Envoys of one line share, so that they find one another.
+const BASE_ID: &str = "base-id";
 
 /// How much of the log an error shows, in lines.
 const LOG_TAIL: usize = 20;
@@ -75,6 +81,8 @@ pub struct Envoy {
     process: Child,
     admin: Admin,
     folder: TempDir,
+    /// How many Envoys had the listener before it.
+    epoch: u32,
 }
 
 impl Envoy {
@@ -84,7 +92,36 @@ impl Envoy {
     /// [`Error::EnvoyEnded`] if it ends at once, [`Error::TimedOut`] if it is not ready in time,
     /// both with the end of its log; [`Error::Io`] if it cannot be started.
     pub async fn start(launch: &Launch, folder: TempDir, bootstrap: &Value) -> Result<Self, Error> {
-        let process = spawn(launch, folder.path(), bootstrap)?;
+        Self::start_at(&Place::First, launch, folder, bootstrap).await
+    }
+
+    /// Starts another Envoy that takes the listening sockets over from this one by hot restart,
+    /// and waits until it takes traffic. From then on this one has no admin interface, accepts
+    /// nothing, and closes each connection after the answer that it owes; it ends when it is
+    /// dropped, or by itself once its successor has a successor.
+    ///
+    /// # Errors
+    /// As [`Envoy::start`].
+    pub(super) async fn successor(
+        &self,
+        launch: &Launch,
+        folder: TempDir,
+        bootstrap: &Value,
+    ) -> Result<Self, Error> {
+        let place = Place::After {
+            base_id: read(&self.folder.path().join(BASE_ID))?.trim().to_owned(),
+            epoch: self.epoch + 1,
+        };
+        Self::start_at(&place, launch, folder, bootstrap).await
+    }
+
+    async fn start_at(
+        place: &Place,
+        launch: &Launch,
+        folder: TempDir,
+        bootstrap: &Value,
+    ) -> Result<Self, Error> {
+        let process = spawn(place, launch, folder.path(), bootstrap)?;
         let mut starting = Starting { process, folder };
         let ready = timeout(launch.ready_within, starting.ready()).await;
         let admin = ready.unwrap_or_else(|_| {
@@ -98,6 +135,7 @@ impl Envoy {
             process: starting.process,
             admin,
             folder: starting.folder,
+            epoch: place.epoch(),
         })
     }
 
@@ -214,34 +252,6 @@ impl Starting {
             sleep(Duration::from_millis(20)).await;
         }
     }
-}
-
-fn spawn(launch: &Launch, folder: &Path, bootstrap: &Value) -> Result<Child, Error> {
-    let config = folder.join("bootstrap.json");
-    fs::write(&config, bootstrap.to_string()).map_err(Error::io("write envoy's bootstrap"))?;
-    let log = File::create(folder.join(LOG)).map_err(Error::io("create envoy's log"))?;
-    let also_log = log.try_clone().map_err(Error::io("create envoy's log"))?;
-    Command::new(&launch.binary)
-        .arg("--config-path")
-        .arg(config)
-        .arg("--admin-address-path")
-        .arg(folder.join("admin"))
-        // Shared memory of its own: any number of Envoys run side by side.
-        .arg("--use-dynamic-base-id")
-        .args(["--concurrency", &launch.concurrency.to_string()])
-        .args(["--log-level", "warn"])
-        .args([
-            "--component-log-level",
-            &format!("wasm:{}", launch.wasm_log_level),
-        ])
-        // The default of 10 s is long for someone who waits for the access log.
-        .args(["--file-flush-interval-msec", "50"])
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(also_log)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(Error::io(format!("start {}", launch.binary.display())))
 }
 
 /// The last lines of the log in `folder`, as far as it can be read.

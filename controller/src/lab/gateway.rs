@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::bootstrap::bootstrap;
 use super::clusters::clusters;
@@ -19,12 +20,17 @@ use super::xds::{Resource, Xds};
 /// An Envoy, its configuration files and what they say.
 #[derive(Debug)]
 pub struct Gateway {
+    launch: Launch,
     envoy: Envoy,
+    /// Those that had the listener before, oldest first.
+    predecessors: Vec<Envoy>,
     xds: Xds,
     edge: Edge,
     /// What Envoy has taken; a kind that it refused is absent.
     taken: BTreeMap<Resource, Vec<Value>>,
     address: SocketAddr,
+    /// The port that the listener's configuration names: 0 until it is taken over.
+    port: u16,
 }
 
 impl Gateway {
@@ -45,17 +51,8 @@ impl Gateway {
     /// # Errors
     /// What [`Envoy::start`] returns; [`Error::Admin`] if Envoy has no listener.
     pub async fn start_unchecked(launch: &Launch, edge: Edge) -> Result<Self, Error> {
-        let folder = tempfile::Builder::new()
-            .prefix("drillgate-lab-")
-            .tempdir()
-            .map_err(Error::io("create the lab's folder"))?;
-        let mut xds = Xds::new(folder.path());
-        let mut taken = BTreeMap::new();
-        for resource in Resource::ALL {
-            let resources = render(&edge, resource, folder.path());
-            xds.write(resource, &resources)?;
-            taken.insert(resource, resources);
-        }
+        let folder = folder()?;
+        let (xds, taken) = write(&edge, 0, folder.path())?;
         let bootstrap = bootstrap(folder.path());
         let envoy = Envoy::start(launch, folder, &bootstrap).await?;
         let address = envoy
@@ -67,11 +64,14 @@ impl Gateway {
                 reason: format!("no listener {LISTENER:?}"),
             })?;
         Ok(Self {
+            launch: launch.clone(),
             envoy,
+            predecessors: Vec::new(),
             xds,
             edge,
             taken,
             address,
+            port: 0,
         })
     }
 
@@ -80,7 +80,7 @@ impl Gateway {
         self.address
     }
 
-    /// The process behind it.
+    /// The process behind it, the last of those that handed it over.
     pub fn envoy(&self) -> &Envoy {
         &self.envoy
     }
@@ -128,7 +128,7 @@ impl Gateway {
     }
 
     async fn apply_only(&mut self, resource: Resource) -> Result<(), Error> {
-        let resources = render(&self.edge, resource, self.envoy.folder());
+        let resources = render(&self.edge, self.port, resource, self.envoy.folder());
         if self.taken.get(&resource) == Some(&resources) {
             return Ok(());
         }
@@ -136,6 +136,37 @@ impl Gateway {
         self.xds.apply(&self.envoy, resource, &resources).await?;
         self.taken.insert(resource, resources);
         Ok(())
+    }
+
+    /// Replaces Envoy while connections are open and requests in flight, by Envoy's hot restart: a
+    /// new process takes the listening sockets over, the old one answers what it has and asks
+    /// each client to connect again. The old one keeps its configuration and gets no news.
+    ///
+    /// # Errors
+    /// What [`Gateway::start`] returns; the gateway is then of no further use.
+    pub async fn hand_over(&mut self) -> Result<(), Error> {
+        let folder = folder()?;
+        // The sockets are handed over by address.
+        self.port = self.address.port();
+        let (xds, taken) = write(&self.edge, self.port, folder.path())?;
+        let bootstrap = bootstrap(folder.path());
+        let successor = self.envoy.successor(&self.launch, folder, &bootstrap);
+        let envoy = successor.await?;
+        xds.check(&envoy).await?;
+        self.predecessors
+            .push(std::mem::replace(&mut self.envoy, envoy));
+        self.xds = xds;
+        self.taken = taken;
+        Ok(())
+    }
+
+    /// The logs so far of all processes that have been behind it, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if one cannot be read.
+    pub fn logs(&self) -> Result<Vec<String>, Error> {
+        let all = self.predecessors.iter().chain([&self.envoy]);
+        all.map(Envoy::log).collect()
     }
 
     /// Ends Envoy in an orderly way; dropping the gateway kills it.
@@ -147,11 +178,44 @@ impl Gateway {
     }
 }
 
-fn render(edge: &Edge, resource: Resource, directory: &Path) -> Vec<Value> {
+/// A scratch folder for one Envoy.
+fn folder() -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix("drillgate-lab-")
+        .tempdir()
+        .map_err(Error::io("create the lab's folder"))
+}
+
+/// Writes all of `edge` into `directory`, for an Envoy that has yet to start.
+fn write(
+    edge: &Edge,
+    port: u16,
+    directory: &Path,
+) -> Result<(Xds, BTreeMap<Resource, Vec<Value>>), Error> {
+    let mut xds = Xds::new(directory);
+    let mut written = BTreeMap::new();
+    for resource in Resource::ALL {
+        let resources = render(edge, port, resource, directory);
+        xds.write(resource, &resources)?;
+        written.insert(resource, resources);
+    }
+    Ok((xds, written))
+}
+
+fn render(edge: &Edge, port: u16, resource: Resource, directory: &Path) -> Vec<Value> {
     match resource {
-        Resource::Listeners => listeners(edge, directory),
+        Resource::Listeners => on_port(port, listeners(edge, directory)),
         Resource::Routes => routes(edge),
         Resource::Clusters => clusters(edge),
         Resource::Filter => extension(&edge.filter),
     }
+}
+
+fn on_port(port: u16, mut listeners: Vec<Value>) -> Vec<Value> {
+    for listener in &mut listeners {
+        if let Some(value) = listener.pointer_mut("/address/socket_address/port_value") {
+            *value = port.into();
+        }
+    }
+    listeners
 }

@@ -52,6 +52,10 @@ fn connection_manager(edge: &Edge, directory: &Path) -> Value {
         "codec_type": "AUTO",
         "use_remote_address": true,
         "normalize_path": true,
+        "max_request_headers_kb": edge.headers.map(|limits| limits.kib),
+        "common_http_protocol_options": {
+            "max_headers_count": edge.headers.map(|limits| limits.count),
+        },
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
         "rds": {
             "route_config_name": ROUTE_CONFIGURATION,

@@ -29,8 +29,8 @@ pub use bootstrap::bootstrap;
 pub use client::{Connection, Protocol, Request, Response};
 pub use clusters::clusters;
 pub use edge::{
-    CONTEXT_HEADER, Cluster, Drill, Edge, FailurePolicy, Filter, Limits, Module, ROUTE_HEADER,
-    Retries,
+    CONTEXT_HEADER, Cluster, Drill, Edge, FailurePolicy, Filter, HeaderLimits, Limits, Module,
+    ROUTE_HEADER, Retries,
 };
 pub use envoy::{ENVOY_VARIABLE, Envoy, Launch};
 pub use error::Error;

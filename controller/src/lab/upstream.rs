@@ -1,6 +1,7 @@
 //! Real HTTP servers that stand for production and for a sandbox.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -149,7 +150,7 @@ impl Upstream {
             task.abort();
             let _aborted = task.await;
             *server = Server::Down(None);
-            *server = Server::Down(Some(bind(self.address)?));
+            *server = Server::Down(Some(bind_again(self.address).await?));
         }
         Ok(())
     }
@@ -166,6 +167,20 @@ impl Upstream {
         }
         Ok(())
     }
+}
+
+/// Binds a port that has just been closed. A program that is being started somewhere in this process
+/// holds a copy of the old socket until it runs: a moment later the port is free.
+async fn bind_again(address: SocketAddr) -> Result<TcpSocket, Error> {
+    const TRIES: u32 = 200;
+    for _ in 1..TRIES {
+        match bind(address) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AddrInUse => {}
+            bound => return bound,
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    bind(address)
 }
 
 impl Drop for Upstream {

@@ -331,6 +331,17 @@ fn the_sandboxes_own_answer_passes_and_a_verdict_that_it_forged_is_replaced() {
 }
 
 #[test]
+fn a_sandbox_that_refuses_a_websocket_handshake_has_answered() {
+    let host = valid()
+        .with_property("response.code_details", "websocket_handshake_unsuccessful")
+        .with_response_header(":status", "404");
+    let (mut exchange, _) = run(&host);
+    exchange.on_response(&host);
+    assert_eq!(host.response_values(":status"), ["404"]);
+    assert_eq!(host.response_values("x-drill-verdict"), ["routed"]);
+}
+
+#[test]
 fn every_failure_reply_of_the_proxy_becomes_503_sandbox_unreachable() {
     for (status, details) in [
         ("504", Some("response_timeout")),

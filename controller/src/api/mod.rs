@@ -1,0 +1,40 @@
+//! The custom resources of drillgate: group `drillgate.dev`, version `v1alpha1`.
+//!
+//! [`DrillGate`] is an edge: gateway pods that tell drill requests apart. [`Drill`] is one drill
+//! through such an edge, with a beginning and an end. The doc comments of their fields are what
+//! `kubectl explain` shows; bounds and rules are in the schema, so that the API server refuses
+//! what can be seen to be wrong from one object alone. What needs a look at other objects is
+//! refused by [`crate::resources::refusal`].
+
+mod drill;
+mod duration;
+mod explained;
+mod gate;
+mod parts;
+mod status;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+pub use drill::{
+    CircuitBreaker, Destination, Drill, DrillRoute, DrillSpec, GateRef, Mode, Retries,
+};
+pub use duration::{Duration, DurationError};
+pub use gate::{DrillGate, DrillGateSpec, Extension};
+pub use parts::{
+    Audit, AuditLevel, GateKey, Module, Probe, ProtectedNamespace, PullPolicy, SecretKeyRef,
+};
+pub use status::{DrillGateStatus, DrillStatus, ObjectRef, Phase};
+
+/// The API group of the custom resources, and the prefix of our labels and annotations.
+pub const GROUP: &str = "drillgate.dev";
+
+/// Every custom resource definition, in the order in which they are printed.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    [DrillGate::crd(), Drill::crd()]
+        .map(explained::explained)
+        .into()
+}
+
+#[cfg(test)]
+mod tests;

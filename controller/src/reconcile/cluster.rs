@@ -1,0 +1,335 @@
+//! What is known of the cluster: one watch and one store for each kind, and what their events set
+//! off.
+//!
+//! Only metadata that is needed is kept. Our own objects are told apart by label, so that a
+//! thousand drills do not slow down the look for production's VirtualServices.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
+use futures::stream::BoxStream;
+use futures::{Stream, StreamExt, TryStreamExt};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::core::DeserializeGuard;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::reflector::{self, ObjectRef as StoreRef, Store};
+use kube::runtime::watcher::{self, Event};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+
+use super::kinds::Kinds;
+use super::recent::Recent;
+use super::triggers::{self, Triggers};
+use crate::api::{Drill, DrillGate, ObjectRef};
+use crate::istio::{Gateway, VirtualService};
+use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY};
+
+/// The stores. They answer from memory, and lag behind the API server by a watch event.
+pub struct Cluster {
+    /// Every gate.
+    pub gates: Store<DrillGate>,
+    /// Every drill.
+    pub drills: Store<Drill>,
+    /// Every Gateway of Istio.
+    pub gateways: Store<Gateway>,
+    /// The VirtualServices that are not a drill's.
+    pub virtual_services: Store<VirtualService>,
+    /// The namespaces, by their metadata.
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// What we have made, by kind.
+    pub ours: BTreeMap<String, Store<DynamicObject>>,
+    /// The kinds that the cluster serves.
+    pub kinds: Kinds,
+    /// What has been written and is not in `ours` yet.
+    pub recent: Arc<Recent>,
+}
+
+/// The stores, and the streams that have to be driven for them to fill.
+pub struct Watches {
+    /// The stores.
+    pub cluster: Arc<Cluster>,
+    /// Drills as they come and change.
+    pub drills: BoxStream<'static, Result<Drill, watcher::Error>>,
+    /// Gates as they come and change.
+    pub gates: BoxStream<'static, Result<DrillGate, watcher::Error>>,
+    /// Drills that are to be looked at since something else has changed.
+    pub drill_triggers: UnboundedReceiver<StoreRef<Drill>>,
+    /// Gates likewise.
+    pub gate_triggers: UnboundedReceiver<StoreRef<DrillGate>>,
+    /// Sets both off.
+    pub triggers: Triggers,
+    /// Drives all other watches; it ends only with the process.
+    pub others: BoxStream<'static, ()>,
+}
+
+/// Watches everything that the controller has to know.
+pub fn watch(client: &Client, kinds: Kinds) -> Watches {
+    let (drill_sender, drill_triggers) = unbounded();
+    let (gate_sender, gate_triggers) = unbounded();
+    let mut others: Vec<BoxStream<'static, ()>> = Vec::new();
+
+    let (drills, drill_events) = decoded::<Drill>(client);
+    let (gates, gate_events) = decoded::<DrillGate>(client);
+    let triggers = Triggers::new(drills.clone(), drill_sender, gate_sender);
+
+    let recent: Arc<Recent> = Arc::default();
+    let ours = kinds.ours();
+    let ours = ours.into_iter().map(|resource| {
+        let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={DRILLGATE}"));
+        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let events = kube::runtime::watcher(api, config).boxed();
+        let (store, events) = stored_with(events, resource.clone());
+        let kind = resource.kind.clone();
+        let (triggers, recent, held) = (triggers.clone(), recent.clone(), store.clone());
+        others.push(each(events, move |object| {
+            // The store has it already, or has lost it already.
+            let now = held.get(&StoreRef::from_obj_with(object, resource.clone()));
+            let version = now.and_then(|now| now.resource_version());
+            recent.saw(&reference(object), version.as_deref());
+            triggers.ours(object);
+        }));
+        (kind, store)
+    });
+    let ours = ours.collect();
+
+    let production = watcher::Config::default().labels(&format!("!{DRILL_ID}"));
+    let api = Api::<VirtualService>::all(client.clone());
+    let (virtual_services, events) = stored(kube::runtime::watcher(api, production).boxed());
+    let of_routes = triggers.clone();
+    others.push(each(events, move |_| of_routes.surroundings()));
+
+    let api = Api::<Gateway>::all(client.clone());
+    let everything = watcher::Config::default;
+    let (gateways, events) = stored(kube::runtime::watcher(api, everything()).boxed());
+    let of_gateways = triggers.clone();
+    others.push(each(events, move |_| of_gateways.surroundings()));
+
+    let api = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
+    let (namespaces, events) = stored(kube::runtime::watcher(api, everything()).boxed());
+    others.push(each(events, |_| {}));
+
+    let cluster = Arc::new(Cluster {
+        gates,
+        drills,
+        gateways,
+        virtual_services,
+        namespaces,
+        ours,
+        kinds,
+        recent,
+    });
+    let of_gates = triggers.clone();
+    let gates = gate_events
+        .inspect_ok(move |gate| of_gates.gate(gate))
+        .boxed();
+    let of_drills = triggers.clone();
+    let drills = drill_events
+        .inspect_ok(move |drill| of_drills.drill(drill))
+        .boxed();
+    Watches {
+        cluster,
+        drills,
+        gates,
+        drill_triggers,
+        gate_triggers,
+        triggers,
+        others: futures::stream::select_all(others).boxed(),
+    }
+}
+
+impl Cluster {
+    /// Waits until every store has been filled once.
+    pub async fn synced(&self) {
+        // A store's writer lives as long as the process.
+        let _ = self.gates.wait_until_ready().await;
+        let _ = self.drills.wait_until_ready().await;
+        let _ = self.gateways.wait_until_ready().await;
+        let _ = self.virtual_services.wait_until_ready().await;
+        let _ = self.namespaces.wait_until_ready().await;
+        for store in self.ours.values() {
+            let _ = store.wait_until_ready().await;
+        }
+    }
+
+    /// An object of ours, as the store has it.
+    pub fn our(&self, object: &ObjectRef) -> Option<Arc<DynamicObject>> {
+        let store = self.ours.get(&object.kind)?;
+        store.find(|held| {
+            held.name_any() == object.name
+                && held.namespace().as_deref() == Some(object.namespace.as_str())
+        })
+    }
+
+    /// Whether the store does not show yet what was written to `object` last.
+    pub fn lags(&self, object: &ObjectRef) -> bool {
+        self.recent.awaits(object)
+    }
+
+    /// `object` was written and is now at this version. The watch may have been quicker than the
+    /// answer: then it is seen already.
+    pub fn wrote(&self, object: &ObjectRef, version: Option<String>) {
+        self.recent.wrote(object, version);
+        if let Some(seen) = self.our(object).and_then(|seen| seen.resource_version()) {
+            self.recent.saw(object, Some(&seen));
+        }
+    }
+
+    /// All objects of ours that `wanted` is true for.
+    pub fn our_objects(&self, wanted: impl Fn(&DynamicObject) -> bool) -> Vec<Arc<DynamicObject>> {
+        let stores = self.ours.values();
+        stores
+            .flat_map(|store| store.state_filter(&wanted))
+            .collect()
+    }
+
+    /// The names of all namespaces.
+    pub fn namespace_names(&self) -> BTreeSet<String> {
+        let namespaces = self.namespaces.state();
+        namespaces
+            .iter()
+            .map(|namespace| namespace.name_any())
+            .collect()
+    }
+
+    /// Every Gateway of Istio.
+    pub fn istio_gateways(&self) -> Vec<Gateway> {
+        self.gateways
+            .state()
+            .iter()
+            .map(|gateway| (**gateway).clone())
+            .collect()
+    }
+
+    /// The VirtualServices that may be about one of these hosts, and are not a drill's. A cluster
+    /// has many; the few that matter are copied.
+    pub fn routes_of(&self, hosts: &[&str]) -> Vec<VirtualService> {
+        let may_cover = |service: &VirtualService| {
+            service.spec.hosts.iter().any(|pattern| {
+                let pattern = pattern.to_ascii_lowercase();
+                let suffix = pattern.trim_start_matches('*');
+                hosts.iter().any(|host| host.ends_with(suffix))
+            })
+        };
+        let services = self.virtual_services.state_filter(may_cover);
+        services.iter().map(|service| (**service).clone()).collect()
+    }
+
+    /// The gate that a drill names.
+    pub fn gate_of(&self, drill: &Drill) -> Option<Arc<DrillGate>> {
+        self.gates.get(&triggers::gate_of(drill))
+    }
+}
+
+/// What an object of ours is called.
+pub fn reference(object: &DynamicObject) -> ObjectRef {
+    let types = object.types.clone().unwrap_or_default();
+    ObjectRef {
+        api_version: types.api_version,
+        kind: types.kind,
+        namespace: object.namespace().unwrap_or_default(),
+        name: object.name_any(),
+    }
+}
+
+type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
+
+/// One object that does not decode must not stall the others: it is logged and left out.
+fn decoded<K>(client: &Client) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let api = Api::<DeserializeGuard<K>>::all(client.clone());
+    let events = kube::runtime::watcher(api, watcher::Config::default());
+    let (store, writer) = reflector::store();
+    let events = events.try_filter_map(|event| async move { Ok(readable(event)) });
+    let events = events.default_backoff().reflect(writer).touched_objects();
+    (store, logged::<K>(events.boxed()))
+}
+
+fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
+    let read = |guarded: DeserializeGuard<K>| match guarded.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            let metadata = &invalid.metadata;
+            tracing::error!(
+                kind = %K::kind(&()),
+                namespace = metadata.namespace.as_deref().unwrap_or_default(),
+                name = metadata.name.as_deref().unwrap_or_default(),
+                error = %invalid.error,
+                "an object cannot be read and is left alone: mend it, or delete it"
+            );
+            None
+        }
+    };
+    match event {
+        Event::Apply(object) => read(object).map(Event::Apply),
+        Event::Delete(object) => read(object).map(Event::Delete),
+        Event::InitApply(object) => read(object).map(Event::InitApply),
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+fn stored<K>(events: Events<K>) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
+{
+    stored_with(events, ())
+}
+
+fn stored_with<K>(
+    events: Events<K>,
+    resource: K::DynamicType,
+) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
+where
+    K: Resource + Clone + Debug + Send + Sync + 'static,
+    K::DynamicType: Eq + std::hash::Hash + Clone + Debug + Unpin + Send + Sync + 'static,
+{
+    let writer = reflector::store::Writer::new(resource);
+    let store = writer.as_reader();
+    let events = events.modify(|object| {
+        // Half of an object, and nobody asks for it.
+        object.meta_mut().managed_fields = None;
+    });
+    let events = events.default_backoff().reflect(writer).touched_objects();
+    (store, logged::<K>(events.boxed()))
+}
+
+/// Says once what a watch fails with, and when it works again.
+fn logged<K: Debug + Send + 'static>(
+    events: BoxStream<'static, Result<K, watcher::Error>>,
+) -> BoxStream<'static, Result<K, watcher::Error>> {
+    let mut failing = false;
+    events
+        .inspect(move |event| match event {
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(%error, what = std::any::type_name::<K>(), "a watch fails and is tried again");
+            }
+            Ok(_) if failing => {
+                failing = false;
+                tracing::info!(what = std::any::type_name::<K>(), "a watch works again");
+            }
+            _ => {}
+        })
+        .boxed()
+}
+
+fn each<K: Send + 'static>(
+    events: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
+    react: impl Fn(&K) + Send + Sync + 'static,
+) -> BoxStream<'static, ()> {
+    events
+        .map(move |event| {
+            if let Ok(object) = &event {
+                react(object);
+            }
+        })
+        .boxed()
+}
+
+/// Where a store's reference to an object comes from.
+pub type Sender<K> = UnboundedSender<StoreRef<K>>;

@@ -1,0 +1,123 @@
+//! Removes what nobody removed: after a crash, a lost delete, or a pipeline that was killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::cluster::{Cluster, reference};
+use super::context::Context;
+use super::error::{Error, named};
+use super::triggers::active_list;
+use super::writer::MANAGER;
+use crate::api::Drill;
+use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT};
+use crate::resources::names;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// How long after its end an object may still be there: whoever made it removes it first.
+const GRACE_SECONDS: i64 = 10;
+
+/// Looks for stale objects for ever; `beat` is called after each look.
+pub async fn run(context: Arc<Context>, beat: impl Fn()) {
+    loop {
+        context.measure_drills();
+        if let Err(error) = collect(&context).await {
+            tracing::warn!(%error, category = error.category(), "the collector could not finish and tries again");
+        }
+        beat();
+        sleep(EVERY).await;
+    }
+}
+
+/// Removes everything that carries our labels and has no living drill, or is past its end.
+pub async fn collect(context: &Context) -> Result<(), Error> {
+    let now = context.now();
+    let stale = |object: &DynamicObject| is_stale(object, &context.cluster, &now);
+    for object in context.cluster.our_objects(stale) {
+        let name = reference(&object);
+        // As it is now, and only if we made it: a label alone is soon copied.
+        let Some(found) = context.writer.read(&name).await? else {
+            continue;
+        };
+        if !is_ours(&found) || !is_stale(&found, &context.cluster, &now) {
+            continue;
+        }
+        if context.writer.delete_if(&name, found.uid()).await? {
+            context.metrics.collected(static_kind(&name.kind));
+            tracing::info!(object = %named(&name), "collected: it has no living drill, or is past its end");
+        }
+    }
+    for plugin in context
+        .cluster
+        .our_objects(|object| active_list(object).is_some())
+    {
+        let name = reference(&plugin);
+        for id in stale_entries(&plugin, &context.cluster, &now) {
+            context
+                .writer
+                .withdraw(&name, &names::field_manager(id))
+                .await?;
+            context.metrics.collected("ActiveListEntry");
+            tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
+        }
+    }
+    Ok(())
+}
+
+/// The kinds that a drill has, as the metric's label knows them.
+fn static_kind(kind: &str) -> &'static str {
+    match kind {
+        "VirtualService" => "VirtualService",
+        "DestinationRule" => "DestinationRule",
+        _ => "Other",
+    }
+}
+
+/// Whether an object belongs to a drill that is gone, or is past its end.
+fn is_stale(object: &DynamicObject, cluster: &Cluster, now: &Time) -> bool {
+    let Some(id) = object.labels().get(DRILL_ID) else {
+        return false;
+    };
+    let annotations = object.annotations();
+    if is_past(annotations.get(EXPIRES_AT).map(String::as_str), now) {
+        return true;
+    }
+    // A one-shot drill has no resource: only its end counts.
+    annotations.contains_key(DRILL) && !lives(id, cluster)
+}
+
+/// The active list's entries that are past their end. The edge has ended them already; what has
+/// no resource belongs to a one-shot drill and is that drill's own until then.
+fn stale_entries(plugin: &DynamicObject, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
+    let drills = active_list(plugin).unwrap_or_default();
+    let stale = drills.into_iter().filter(|(id, entry)| {
+        let end = entry.get("notAfter").and_then(|end| end.as_f64());
+        let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
+        is_past && !lives(id, cluster)
+    });
+    stale.filter_map(|(id, _)| id.parse().ok()).collect()
+}
+
+/// Whether the drill with this UUID has a resource, over or not: then that is what removes.
+fn lives(id: &str, cluster: &Cluster) -> bool {
+    let is_it = |drill: &Drill| drill.metadata.uid.as_deref() == Some(id);
+    cluster.drills.find(is_it).is_some()
+}
+
+fn is_past(end: Option<&str>, now: &Time) -> bool {
+    let end: Option<k8s_openapi::jiff::Timestamp> = end.and_then(|end| end.parse().ok());
+    end.is_some_and(|end| end.as_second() + GRACE_SECONDS < now.0.as_second())
+}
+
+fn is_ours(object: &DynamicObject) -> bool {
+    let managers = object.metadata.managed_fields.iter().flatten();
+    let mut names = managers.filter_map(|entry| entry.manager.as_deref());
+    names.any(|name| name == MANAGER)
+}

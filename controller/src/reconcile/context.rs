@@ -1,0 +1,128 @@
+//! What every reconciliation has at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
+use tokio::sync::watch;
+
+use super::cluster::Cluster;
+use super::error::Error;
+use super::metrics::Metrics;
+use super::secrets::Secrets;
+use super::writer::Writer;
+use crate::api::{Drill, Phase};
+
+/// How often a thing that is as it should be is looked at all the same.
+pub const AT_REST: Duration = Duration::from_secs(300);
+
+/// How soon a read that came too early is repeated.
+const SOON: Duration = Duration::from_millis(100);
+
+/// The longest pause after failures in a row.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What every reconciliation has at hand.
+pub struct Context {
+    /// What is known of the cluster.
+    pub cluster: Arc<Cluster>,
+    /// Whether all of that has been filled once.
+    pub filled: watch::Receiver<bool>,
+    /// The Secrets with keys.
+    pub secrets: Secrets,
+    /// Writes.
+    pub writer: Writer,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// The mesh's root namespace.
+    pub root_namespace: String,
+    /// How often each object has failed in a row.
+    pub failures: Failures,
+}
+
+impl Context {
+    /// The clock.
+    pub fn now(&self) -> Time {
+        Time(Timestamp::now())
+    }
+
+    /// Counts the drills, and looks when the next one ends.
+    pub fn measure_drills(&self) {
+        let drills = self.cluster.drills.state();
+        for (phase, name) in PHASES {
+            let is_in = |drill: &&Arc<Drill>| {
+                drill.status.as_ref().and_then(|status| status.phase) == Some(phase)
+            };
+            self.metrics
+                .set_drills(name, drills.iter().filter(is_in).count());
+        }
+        let ends = drills.iter().filter_map(|drill| {
+            let status = drill.status.as_ref()?;
+            let lives = matches!(status.phase, Some(Phase::Programming | Phase::Active));
+            let end = status.expires_at.as_ref().filter(|_| lives)?;
+            u64::try_from(end.0.as_second()).ok()
+        });
+        self.metrics.set_next_expiry(ends.min());
+    }
+}
+
+const PHASES: [(Phase, &str); 6] = [
+    (Phase::Pending, "Pending"),
+    (Phase::Programming, "Programming"),
+    (Phase::Active, "Active"),
+    (Phase::Ending, "Ending"),
+    (Phase::Ended, "Ended"),
+    (Phase::Failed, "Failed"),
+];
+
+/// Failures in a row, by object.
+#[derive(Default)]
+pub struct Failures(Mutex<HashMap<String, u32>>);
+
+impl Failures {
+    /// It went well.
+    pub fn reset(&self, object: &str) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(object);
+    }
+
+    /// It failed: when to try again.
+    pub fn next(&self, object: &str, error: &Error) -> Action {
+        if matches!(error, Error::Stale) {
+            return Action::requeue(SOON);
+        }
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = failures.entry(object.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        Action::requeue(pause(*count))
+    }
+}
+
+/// Twice as long after each failure.
+fn pause(failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(16);
+    Duration::from_millis(250)
+        .saturating_mul(1 << doublings)
+        .min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::pause;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let pauses: Vec<u64> = [1, 2, 3, 8, 9, 10, u32::MAX]
+            .map(|failures| pause(failures).as_millis() as u64)
+            .into();
+        assert_eq!(pauses, [250, 500, 1000, 32_000, 60_000, 60_000, 60_000]);
+        assert!(pause(0) <= Duration::from_millis(250));
+    }
+}

@@ -1,0 +1,418 @@
+//! One drill: brought up, kept as it should be, and taken away.
+
+pub mod status;
+pub mod step;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use uuid::Uuid;
+
+use super::cluster::reference;
+use super::context::{AT_REST, Context};
+use super::edge::{self, Question};
+use super::error::{Error, named};
+use super::objects;
+use super::plugin::{self, Plugin};
+use super::writer::{MANAGER, namespace};
+use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
+use crate::resources::conditions::{Observation, Status, reason};
+use crate::resources::drill::{DrillInputs, DrillObjects};
+use crate::resources::metadata::DRILL_ID;
+use crate::resources::refusal::{DrillFacts, LivingDrill, check_drill};
+use crate::resources::{keys, names};
+use crate::route_key;
+use status::Telling;
+use step::{Seen, Step};
+
+/// How often the gateway is asked while a drill comes up.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Brings one drill a step forward.
+pub async fn reconcile(drill: Arc<Drill>, context: Arc<Context>) -> Result<Action, Error> {
+    let id = drill.uid().and_then(|uid| uid.parse::<Uuid>().ok());
+    let Some(id) = id else {
+        // The API server gives every object a UUID.
+        return Ok(Action::await_change());
+    };
+    let work = Work {
+        gate: context.cluster.gate_of(&drill),
+        now: context.now(),
+        context: &context,
+        drill: &drill,
+        id,
+    };
+    work.step().await
+}
+
+/// One look at one drill.
+struct Work<'a> {
+    context: &'a Context,
+    drill: &'a Drill,
+    id: Uuid,
+    gate: Option<Arc<DrillGate>>,
+    now: Time,
+}
+
+impl Work<'_> {
+    async fn step(&self) -> Result<Action, Error> {
+        let plugin = self
+            .gate
+            .as_deref()
+            .and_then(|gate| plugin::of(&self.context.cluster, gate));
+        let seen = Seen {
+            refusals: self.refusals(),
+            gate_not_ready: self.gate_not_ready(plugin.as_ref()),
+        };
+        match step::next(self.drill, seen, &self.now) {
+            Step::Rest => Ok(Action::await_change()),
+            Step::Forget => self.forget().await,
+            Step::End => self.end().await,
+            Step::Hold(refusals) => {
+                let told = Telling::new(self.drill, &self.now).refused(&refusals);
+                let note = told.message.clone().unwrap_or_default();
+                self.hold(told, EventType::Warning, "Refused", note).await
+            }
+            Step::Wait(why) => {
+                let told = Telling::new(self.drill, &self.now).waiting(&why);
+                self.hold(told, EventType::Normal, "Waiting", why).await
+            }
+            Step::Begin => self.begin(plugin).await,
+            Step::Program => self.program(plugin).await,
+        }
+    }
+
+    fn refusals(&self) -> Vec<crate::resources::refusal::Refusal> {
+        let cluster = &self.context.cluster;
+        let own = named_as(self.drill);
+        let living: Vec<LivingDrill> = match &self.gate {
+            None => Vec::new(),
+            Some(_) => cluster
+                .drills
+                .state_filter(|other| {
+                    named_as(other) != own && has_a_place(other) && shares_gate(self.drill, other)
+                })
+                .iter()
+                .map(|other| LivingDrill::of(other))
+                .collect(),
+        };
+        let hosts: Vec<&str> = self
+            .drill
+            .spec
+            .routes
+            .iter()
+            .map(|route| route.host.as_str())
+            .collect();
+        check_drill(
+            self.drill,
+            &DrillFacts {
+                id: self.id,
+                gate: self.gate.as_deref(),
+                living: &living,
+                virtual_services: &cluster.routes_of(&hosts),
+                gateways: &cluster.istio_gateways(),
+                namespaces: &cluster.namespace_names(),
+            },
+        )
+    }
+
+    fn gate_not_ready(&self, plugin: Option<&Plugin>) -> Option<String> {
+        let gate = self.gate.as_deref()?;
+        let name = format!("{}/{}", namespace(gate), gate.name_any());
+        if gate.metadata.deletion_timestamp.is_some() {
+            return Some(format!("DrillGate {name} is being deleted"));
+        }
+        if plugin.is_none() {
+            return Some(format!(
+                "DrillGate {name} is not programmed yet: see its conditions"
+            ));
+        }
+        None
+    }
+
+    /// Nothing of it may stand at the edge; people are told once why.
+    async fn hold(
+        &self,
+        told: DrillStatus,
+        kind: EventType,
+        event: &str,
+        note: String,
+    ) -> Result<Action, Error> {
+        self.remove_all().await?;
+        if self.tell_status(&told).await? {
+            self.context
+                .writer
+                .tell(self.drill, kind, event, note)
+                .await;
+        }
+        Ok(Action::requeue(AT_REST))
+    }
+
+    /// First the finalizer and the times, then anything else: whatever is made from now on is
+    /// found again, and ends at the time that stands in the status.
+    async fn begin(&self, plugin: Option<Plugin>) -> Result<Action, Error> {
+        let Some((objects, _)) = self.objects(plugin.as_ref(), &self.now)? else {
+            return Ok(Action::requeue(AT_REST));
+        };
+        let held = self.context.writer.set_finalizer(self.drill, true).await?;
+        let status = Telling::new(&held, &self.now).begun(&references(&objects));
+        self.context.writer.status(&held, &status).await?;
+        let begun = Drill {
+            status: Some(status),
+            ..held
+        };
+        let work = Work {
+            context: self.context,
+            drill: &begun,
+            id: self.id,
+            gate: self.gate.clone(),
+            now: self.now.clone(),
+        };
+        work.apply(plugin).await?;
+        // Its status has just been written: the edge is asked on the next look, which that sets off.
+        Ok(Action::requeue(ASK_AGAIN))
+    }
+
+    async fn program(&self, plugin: Option<Plugin>) -> Result<Action, Error> {
+        match self.apply(plugin.clone()).await {
+            Ok(()) => {}
+            Err(error @ (Error::Conflict { .. } | Error::Invalid { .. })) => {
+                let told = Telling::new(self.drill, &self.now);
+                let told = told.not_applied(error_reason(&error), error.to_string());
+                if self.tell_status(&told).await? {
+                    let note = error.to_string();
+                    self.context
+                        .writer
+                        .tell(self.drill, EventType::Warning, error.category(), note)
+                        .await;
+                }
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        }
+        let edge = self.ask(plugin.as_ref()).await;
+        let came_up = edge.status != Status::False && self.phase() != Some(Phase::Active);
+        let waits = edge.status == Status::False;
+        let Some((objects, _)) = self.objects(plugin.as_ref(), &self.now)? else {
+            return Ok(Action::requeue(AT_REST));
+        };
+        let told = Telling::new(self.drill, &self.now).programmed(references(&objects), edge);
+        self.tell_status(&told).await?;
+        if came_up {
+            let note = format!("signed requests for drill {} reach the sandbox", self.id);
+            self.context
+                .writer
+                .tell(self.drill, EventType::Normal, "Active", note)
+                .await;
+        }
+        if waits {
+            return Ok(Action::requeue(ASK_AGAIN));
+        }
+        Ok(Action::requeue(self.until_end().min(AT_REST)))
+    }
+
+    /// Applies what is not as it should be, then takes away what an earlier spec has left.
+    async fn apply(&self, plugin: Option<Plugin>) -> Result<(), Error> {
+        let Some((wanted, entry)) = self.objects(plugin.as_ref(), &self.now)? else {
+            return Ok(());
+        };
+        let refs = references(&wanted);
+        let status = self.drill.status.clone().unwrap_or_default();
+        let planned = refs.iter().all(|object| status.objects.contains(object));
+        if !planned || status.observed_generation != self.drill.metadata.generation {
+            // The plan is written down before anything of it is made.
+            let told = Telling::new(self.drill, &self.now).begun(&refs);
+            if self.tell_status(&told).await? {
+                return Err(Error::Stale);
+            }
+        }
+        let active = status.phase == Some(Phase::Active);
+        for object in wanted
+            .destination_rules
+            .iter()
+            .chain(&wanted.virtual_services)
+        {
+            let missing = objects::apply(self.context, object, MANAGER).await?;
+            if missing && active {
+                let note = format!(
+                    "{} was gone and has been made again",
+                    named(&object.reference())
+                );
+                self.context
+                    .writer
+                    .tell(self.drill, EventType::Warning, "Repaired", note)
+                    .await;
+            }
+        }
+        if !entry.is_listed {
+            let body = serde_json::to_value(&wanted.activation).unwrap_or_default();
+            let manager = names::field_manager(self.id);
+            let object = wanted.activation.reference();
+            let version = self.context.writer.apply(&object, &body, &manager).await?;
+            self.context.cluster.wrote(&object, version);
+        }
+        let stale = self.known_objects();
+        let stale = stale.into_iter().filter(|object| !refs.contains(object));
+        objects::remove(self.context, stale.collect()).await
+    }
+
+    /// The objects of the drill, and how its entry in the active list stands; nothing without a
+    /// gate that takes drills.
+    fn objects(
+        &self,
+        plugin: Option<&Plugin>,
+        now: &Time,
+    ) -> Result<Option<(DrillObjects, Entry)>, Error> {
+        let (Some(gate), Some(plugin)) = (self.gate.as_deref(), plugin) else {
+            return Ok(None);
+        };
+        let expires_at =
+            step::expires_at(self.drill).unwrap_or_else(|| step::after(now, self.drill));
+        let route_key = route_key::derive(&plugin.seed, self.id);
+        let namespaces = self.context.cluster.namespace_names();
+        let objects = crate::resources::drill::objects(&DrillInputs {
+            drill: self.drill,
+            id: self.id,
+            route_key: &route_key,
+            expires_at: &expires_at,
+            gate,
+            plugin: plugin.kind,
+            namespaces: &namespaces,
+        });
+        let wanted = serde_json::to_value(&objects.activation).unwrap_or_default();
+        let lags = self.context.cluster.lags(&objects.activation.reference());
+        let is_listed = lags || plugin.lists(self.id, &wanted);
+        Ok(Some((objects, Entry { is_listed })))
+    }
+
+    async fn ask(&self, plugin: Option<&Plugin>) -> Observation {
+        let (Some(gate), Some(plugin)) = (self.gate.as_deref(), plugin) else {
+            return edge::not_yet("the gate is gone".to_owned());
+        };
+        let secrets = self.context.secrets.of(gate).await;
+        let (keys, _) = keys::resolve(gate, &secrets);
+        let id = self.id.to_string();
+        let question = Question {
+            gate,
+            keys: &keys,
+            generation: plugin.generation,
+            drill: Some((&id, &self.drill.spec.environment)),
+        };
+        edge::ask(&question, &self.now).await
+    }
+
+    async fn end(&self) -> Result<Action, Error> {
+        if self.phase() != Some(Phase::Ending) {
+            let told = Telling::new(self.drill, &self.now).ending();
+            self.tell_status(&told).await?;
+            // The version has moved on: what is left is done on the next look, set off by that.
+            return Ok(Action::requeue(ASK_AGAIN));
+        }
+        self.remove_all().await?;
+        let told = Telling::new(self.drill, &self.now).ended();
+        let (phase, note) = (told.phase, told.message.clone().unwrap_or_default());
+        self.tell_status(&told).await?;
+        let (kind, event) = match phase {
+            Some(Phase::Failed) => (EventType::Warning, "Failed"),
+            _ => (EventType::Normal, "Ended"),
+        };
+        self.context
+            .writer
+            .tell(self.drill, kind, event, note)
+            .await;
+        Ok(Action::requeue(AT_REST))
+    }
+
+    async fn forget(&self) -> Result<Action, Error> {
+        self.remove_all().await?;
+        match self.context.writer.set_finalizer(self.drill, false).await {
+            Ok(_) => Ok(Action::await_change()),
+            Err(error) if error.category() == "NotFound" => Ok(Action::await_change()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// In the order in which requests lose their way: first no request is steered any more, then
+    /// none is routed, then the limits go.
+    async fn remove_all(&self) -> Result<(), Error> {
+        plugin::withdraw(self.context, self.drill, self.id).await?;
+        objects::remove(self.context, self.known_objects()).await
+    }
+
+    /// All that has been made for the drill: what its status names, and what is seen.
+    fn known_objects(&self) -> Vec<ObjectRef> {
+        let id = self.id.to_string();
+        let is_its = |object: &DynamicObject| object.labels().get(DRILL_ID) == Some(&id);
+        let seen = self.context.cluster.our_objects(is_its);
+        let mut known: Vec<ObjectRef> = seen.iter().map(|object| reference(object)).collect();
+        let planned = self.drill.status.iter().flat_map(|status| &status.objects);
+        known.extend(planned.cloned());
+        known.sort();
+        known.dedup();
+        known
+    }
+
+    fn phase(&self) -> Option<Phase> {
+        self.drill.status.as_ref().and_then(|status| status.phase)
+    }
+
+    fn until_end(&self) -> Duration {
+        let end = step::expires_at(self.drill).unwrap_or_else(|| self.now.clone());
+        let left = end.0.duration_since(self.now.0);
+        // A timer that fires early finds nothing to do.
+        Duration::try_from(left).unwrap_or_default() + Duration::from_millis(20)
+    }
+
+    /// Writes the status, unless it says so already.
+    async fn tell_status(&self, told: &DrillStatus) -> Result<bool, Error> {
+        if self.drill.status.as_ref() == Some(told) {
+            return Ok(false);
+        }
+        self.context.writer.status(self.drill, told).await?;
+        Ok(true)
+    }
+}
+
+/// How a drill's place in the active list stands.
+struct Entry {
+    is_listed: bool,
+}
+
+fn error_reason(error: &Error) -> &'static str {
+    match error {
+        Error::Conflict { .. } => "Conflict",
+        _ => reason::FAILED,
+    }
+}
+
+fn references(objects: &DrillObjects) -> Vec<ObjectRef> {
+    let all = objects
+        .destination_rules
+        .iter()
+        .chain(&objects.virtual_services);
+    let mut all: Vec<ObjectRef> = all.map(crate::resources::Object::reference).collect();
+    all.sort();
+    all
+}
+
+fn named_as(drill: &Drill) -> (String, String) {
+    (namespace(drill), drill.name_any())
+}
+
+fn shares_gate(one: &Drill, other: &Drill) -> bool {
+    super::triggers::gate_of(one) == super::triggers::gate_of(other)
+}
+
+/// Whether a drill has been accepted and is not over: it keeps its hosts.
+fn has_a_place(drill: &Drill) -> bool {
+    let phase = drill.status.as_ref().and_then(|status| status.phase);
+    matches!(
+        phase,
+        Some(Phase::Programming | Phase::Active | Phase::Ending)
+    )
+}

@@ -1,0 +1,212 @@
+//! What is told of a drill.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::step::after;
+use crate::api::{Drill, DrillStatus, ObjectRef, Phase};
+use crate::resources::conditions::{
+    self, ACCEPTED, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED, Status, reason,
+};
+use crate::resources::refusal::Refusal;
+
+/// A status that is being put together, beginning with the one that the drill has.
+pub struct Telling<'a> {
+    drill: &'a Drill,
+    now: &'a Time,
+    status: DrillStatus,
+}
+
+impl<'a> Telling<'a> {
+    /// Begins with what `drill` has.
+    pub fn new(drill: &'a Drill, now: &'a Time) -> Telling<'a> {
+        Telling {
+            drill,
+            now,
+            status: drill.status.clone().unwrap_or_default(),
+        }
+    }
+
+    /// It cannot be carried out, for these reasons.
+    pub fn refused(mut self, refusals: &[Refusal]) -> DrillStatus {
+        let reason = refusals
+            .first()
+            .map_or(reason::FAILED, |refusal| refusal.reason.as_str());
+        let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        self.status.phase = Some(Phase::Pending);
+        self.status.objects = Vec::new();
+        self.set(ACCEPTED, Status::False, reason, all.join("; "));
+        self.nothing_programmed();
+        self.done(all.join("; "))
+    }
+
+    /// It waits for its gate.
+    pub fn waiting(mut self, why: &str) -> DrillStatus {
+        self.status.phase = Some(Phase::Pending);
+        self.status.objects = Vec::new();
+        self.set(ACCEPTED, Status::Unknown, reason::PENDING, why.to_owned());
+        self.nothing_programmed();
+        self.done(why.to_owned())
+    }
+
+    /// It has begun, and will consist of `objects`: known before any of them is made, so that
+    /// whoever takes over after a crash knows what to remove.
+    pub fn begun(mut self, objects: &[ObjectRef]) -> DrillStatus {
+        let started = self
+            .status
+            .started_at
+            .get_or_insert_with(|| self.now.clone())
+            .clone();
+        self.status.expires_at = Some(after(&started, self.drill));
+        self.status.drill_id = self.drill.uid();
+        if self.status.phase != Some(Phase::Active) {
+            self.status.phase = Some(Phase::Programming);
+        }
+        for object in objects {
+            if !self.status.objects.contains(object) {
+                self.status.objects.push(object.clone());
+            }
+        }
+        self.set(
+            ACCEPTED,
+            Status::True,
+            reason::AS_ASKED,
+            "nothing stands against it".to_owned(),
+        );
+        if self.status.phase == Some(Phase::Programming) {
+            self.nothing_programmed();
+        }
+        let message = "its routes are on their way to the gateway".to_owned();
+        if self.status.phase == Some(Phase::Active) {
+            let message = self.status.message.clone().unwrap_or(message);
+            return self.done(message);
+        }
+        self.done(message)
+    }
+
+    /// Its objects stand in the API server, and the gateway has been asked.
+    pub fn programmed(mut self, objects: Vec<ObjectRef>, edge: Observation) -> DrillStatus {
+        let started = self
+            .status
+            .started_at
+            .get_or_insert_with(|| self.now.clone())
+            .clone();
+        self.status.expires_at = Some(after(&started, self.drill));
+        self.status.objects = objects;
+        self.set(
+            ACCEPTED,
+            Status::True,
+            reason::AS_ASKED,
+            "nothing stands against it".to_owned(),
+        );
+        let applied = "the routes have been applied".to_owned();
+        self.set(ROUTES_PROGRAMMED, Status::True, reason::AS_ASKED, applied);
+        let (status, told) = (edge.status, edge.message.clone());
+        self.observe(edge);
+        if status == Status::False {
+            self.set(READY, Status::False, reason::NOT_YET, told.clone());
+            return self.done(told);
+        }
+        self.status.phase = Some(Phase::Active);
+        self.set(
+            READY,
+            Status::True,
+            reason::AS_ASKED,
+            "signed requests reach the sandbox".to_owned(),
+        );
+        self.done("signed requests reach the sandbox".to_owned())
+    }
+
+    /// Its objects could not be applied.
+    pub fn not_applied(mut self, reason: &'static str, message: String) -> DrillStatus {
+        self.set(ROUTES_PROGRAMMED, Status::False, reason, message.clone());
+        self.set(READY, Status::False, reason::NOT_YET, message.clone());
+        self.done(message)
+    }
+
+    /// Its time has come.
+    pub fn ending(mut self) -> DrillStatus {
+        self.status.phase = Some(Phase::Ending);
+        self.set(
+            READY,
+            Status::False,
+            reason::ENDED,
+            "its time is over".to_owned(),
+        );
+        self.done("its routes are being taken away".to_owned())
+    }
+
+    /// It is over, and nothing of it is left. One that never was active has failed.
+    pub fn ended(mut self) -> DrillStatus {
+        let unmet = [ROUTES_PROGRAMMED, EDGE_PROGRAMMED]
+            .into_iter()
+            .find_map(|kind| {
+                let mut conditions = self.status.conditions.iter();
+                conditions.find(|held| held.type_ == kind && held.status == Status::False.as_str())
+            });
+        let (phase, message) = match unmet {
+            None => (
+                Phase::Ended,
+                "its time is over, and nothing of it is left".to_owned(),
+            ),
+            Some(unmet) => (
+                Phase::Failed,
+                format!("its time was over before it was ready: {}", unmet.message),
+            ),
+        };
+        self.status.phase = Some(phase);
+        self.status.ended_at = Some(self.now.clone());
+        self.status.objects = Vec::new();
+        for kind in [ROUTES_PROGRAMMED, EDGE_PROGRAMMED, READY] {
+            self.set(
+                kind,
+                Status::False,
+                reason::ENDED,
+                "the drill is over".to_owned(),
+            );
+        }
+        self.done(message)
+    }
+
+    fn nothing_programmed(&mut self) {
+        let nothing = "nothing has been applied".to_owned();
+        self.set(
+            ROUTES_PROGRAMMED,
+            Status::False,
+            reason::PENDING,
+            nothing.clone(),
+        );
+        self.set(
+            EDGE_PROGRAMMED,
+            Status::Unknown,
+            reason::PENDING,
+            nothing.clone(),
+        );
+        self.set(READY, Status::False, reason::NOT_YET, nothing);
+    }
+
+    fn set(&mut self, kind: &'static str, status: Status, reason: &'static str, message: String) {
+        self.observe(Observation {
+            kind,
+            status,
+            reason,
+            message,
+        });
+    }
+
+    fn observe(&mut self, observation: Observation) {
+        let generation = self.drill.metadata.generation;
+        conditions::set(
+            &mut self.status.conditions,
+            observation,
+            generation,
+            self.now,
+        );
+    }
+
+    fn done(mut self, message: String) -> DrillStatus {
+        self.status.observed_generation = self.drill.metadata.generation;
+        self.status.message = Some(message.chars().take(1000).collect());
+        self.status
+    }
+}

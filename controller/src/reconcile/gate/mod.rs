@@ -1,0 +1,263 @@
+//! One gate: installed, kept as it should be, and taken away.
+
+pub mod status;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
+use kube::runtime::controller::Action;
+use kube::runtime::events::EventType;
+use kube::runtime::reflector::ObjectRef as StoreRef;
+
+use super::applied::number;
+use super::cluster::reference;
+use super::context::{AT_REST, Context};
+use super::edge::{self, Question};
+use super::error::{Error, named};
+use super::triggers::gate_of;
+use super::writer::{FINALIZER, MANAGER, namespace};
+use super::{objects, plugin};
+use crate::api::{DrillGate, DrillGateStatus, ObjectRef, Phase};
+use crate::keyfile::Jwk;
+use crate::resources::conditions::{Observation, Status, reason};
+use crate::resources::gate::GateInputs;
+use crate::resources::metadata::{DRILL_ID, GATE, gate_label};
+use crate::resources::plugin::PluginKind;
+use crate::resources::refusal::{GateFacts, check_gate};
+use crate::resources::{Object, keys};
+use crate::route_key::Seed;
+use status::Telling;
+
+/// How often a gateway that does not run with it yet is asked, at first and later.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often the number of active drills is looked at.
+const COUNT_AGAIN: Duration = Duration::from_secs(15);
+
+/// The namespaces whose pods are in the ambient mesh carry this label.
+const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
+
+/// Brings one gate a step forward.
+pub async fn reconcile(gate: Arc<DrillGate>, context: Arc<Context>) -> Result<Action, Error> {
+    let work = Work {
+        now: context.now(),
+        context: &context,
+        gate: &gate,
+    };
+    if gate.metadata.deletion_timestamp.is_some() {
+        return work.forget().await;
+    }
+    work.install().await
+}
+
+/// One look at one gate.
+struct Work<'a> {
+    context: &'a Context,
+    gate: &'a DrillGate,
+    now: Time,
+}
+
+/// A gate's objects, and the number of its configuration.
+struct Wanted {
+    objects: Vec<Object>,
+    generation: u64,
+}
+
+impl Work<'_> {
+    async fn install(&self) -> Result<Action, Error> {
+        let secrets = self.context.secrets.of(self.gate).await;
+        let (keys, mut refusals) = keys::resolve(self.gate, &secrets);
+        refusals.extend(self.refusals());
+        let telling = || Telling::new(self.gate, &self.now, &refusals);
+        if !refusals.is_empty() {
+            let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+            if self.tell_status(&telling().refused()).await? {
+                self.tell(EventType::Warning, "Refused", all.join("; "))
+                    .await;
+            }
+            return Ok(Action::requeue(AT_REST));
+        }
+        if !self.gate.finalizers().iter().any(|held| held == FINALIZER) {
+            self.context.writer.set_finalizer(self.gate, true).await?;
+            // The new version sets off the next look.
+            return Ok(Action::requeue(ASK_AGAIN));
+        }
+        let wanted = self.wanted(&keys).await?;
+        if let Err(error) = self.apply(&wanted).await {
+            if matches!(error, Error::Conflict { .. } | Error::Invalid { .. }) {
+                let reason = match error {
+                    Error::Conflict { .. } => "Conflict",
+                    _ => reason::FAILED,
+                };
+                let told = telling().not_applied(reason, error.to_string());
+                if self.tell_status(&told).await? {
+                    self.tell(EventType::Warning, error.category(), error.to_string())
+                        .await;
+                }
+            }
+            return Err(error);
+        }
+        let edge = self.ask(&keys, wanted.generation).await;
+        let again = match edge.status {
+            Status::False => ASK_AGAIN,
+            _ => COUNT_AGAIN,
+        };
+        let references = wanted.objects.iter().map(Object::reference).collect();
+        let told = telling().programmed(references, wanted.generation, self.active_drills(), edge);
+        self.tell_status(&told).await?;
+        Ok(Action::requeue(again))
+    }
+
+    fn refusals(&self) -> Vec<crate::resources::refusal::Refusal> {
+        let cluster = &self.context.cluster;
+        let namespaces = cluster.namespaces.state();
+        let (label, value) = AMBIENT;
+        let ambient: BTreeSet<String> = namespaces
+            .iter()
+            .filter(|namespace| {
+                namespace
+                    .labels()
+                    .get(label)
+                    .is_some_and(|held| held == value)
+            })
+            .map(|namespace| namespace.name_any())
+            .collect();
+        check_gate(
+            self.gate,
+            &GateFacts {
+                gateways: &cluster.istio_gateways(),
+                ambient: &ambient,
+                root_namespace: &self.context.root_namespace,
+            },
+        )
+    }
+
+    /// The gate's objects, with the seed that it has or, the first time, a new one.
+    async fn wanted(&self, keys: &[Jwk]) -> Result<Wanted, Error> {
+        let kinds = self.context.cluster.kinds;
+        let kind = PluginKind::of(self.gate.spec.extension, kinds.traffic_extension);
+        let seed = match plugin::seed(self.context, kind, self.gate).await? {
+            Some(seed) => seed,
+            None => Seed::generate().map_err(Error::Random)?,
+        };
+        let inputs = |generation| GateInputs {
+            gate: self.gate,
+            keys,
+            plugin: kind,
+            generation,
+            seed: &seed,
+        };
+        // The number stands for everything else in the configuration.
+        let unnumbered = crate::resources::gate::objects(&inputs(0));
+        let configuration = unnumbered.iter().find_map(plugin::configuration_of);
+        let generation = number(&configuration.unwrap_or_default());
+        let objects = crate::resources::gate::objects(&inputs(generation));
+        Ok(Wanted {
+            objects,
+            generation,
+        })
+    }
+
+    async fn apply(&self, wanted: &Wanted) -> Result<(), Error> {
+        let was_programmed = self
+            .gate
+            .status
+            .as_ref()
+            .is_some_and(|status| !status.objects.is_empty());
+        let is_edited = self
+            .gate
+            .status
+            .as_ref()
+            .and_then(|status| status.observed_generation)
+            != self.gate.metadata.generation;
+        for object in &wanted.objects {
+            let missing = objects::apply(self.context, object, MANAGER).await?;
+            if missing && was_programmed && !is_edited {
+                let note = format!(
+                    "{} was gone and has been made again",
+                    named(&object.reference())
+                );
+                self.tell(EventType::Warning, "Repaired", note).await;
+            }
+        }
+        let references: Vec<ObjectRef> = wanted.objects.iter().map(Object::reference).collect();
+        let stale = self.known_objects();
+        let stale = stale
+            .into_iter()
+            .filter(|object| !references.contains(object));
+        objects::remove(self.context, stale.collect()).await
+    }
+
+    async fn ask(&self, keys: &[Jwk], generation: u64) -> Observation {
+        let question = Question {
+            gate: self.gate,
+            keys,
+            generation,
+            drill: None,
+        };
+        let observed = edge::ask(&question, &self.now).await;
+        if observed.status == Status::False {
+            self.context.metrics.probe_failed();
+        }
+        observed
+    }
+
+    /// Takes the gate away: first what steers requests, last what refuses them.
+    async fn forget(&self) -> Result<Action, Error> {
+        if !self.gate.finalizers().iter().any(|held| held == FINALIZER) {
+            return Ok(Action::await_change());
+        }
+        objects::remove(self.context, self.known_objects()).await?;
+        self.context.secrets.forget(self.gate);
+        match self.context.writer.set_finalizer(self.gate, false).await {
+            Ok(_) => Ok(Action::await_change()),
+            Err(error) if error.category() == "NotFound" => Ok(Action::await_change()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that has been made for the gate itself: what its status names, and what is seen.
+    fn known_objects(&self) -> Vec<ObjectRef> {
+        let label = gate_label(&namespace(self.gate), &self.gate.name_any());
+        let is_its = |object: &DynamicObject| {
+            let labels = object.labels();
+            labels.get(GATE) == Some(&label) && !labels.contains_key(DRILL_ID)
+        };
+        let seen = self.context.cluster.our_objects(is_its);
+        let mut known: Vec<ObjectRef> = seen.iter().map(|object| reference(object)).collect();
+        let told = self.gate.status.iter().flat_map(|status| &status.objects);
+        known.extend(told.cloned());
+        known.sort();
+        known.dedup();
+        known
+    }
+
+    fn active_drills(&self) -> usize {
+        let own = StoreRef::from_obj(self.gate);
+        let is_active = |drill: &crate::api::Drill| {
+            let phase = drill.status.as_ref().and_then(|status| status.phase);
+            phase == Some(Phase::Active) && gate_of(drill) == own
+        };
+        self.context.cluster.drills.state_filter(is_active).len()
+    }
+
+    async fn tell(&self, kind: EventType, reason: &str, note: String) {
+        self.context
+            .writer
+            .tell(self.gate, kind, reason, note)
+            .await;
+    }
+
+    /// Writes the status, unless it says so already.
+    async fn tell_status(&self, told: &DrillGateStatus) -> Result<bool, Error> {
+        if self.gate.status.as_ref() == Some(told) {
+            return Ok(false);
+        }
+        self.context.writer.status(self.gate, told).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,99 @@
+//! Which kinds the cluster serves.
+
+use std::time::Duration;
+
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, Resource, discovery};
+use tokio::time::sleep;
+
+use crate::api::{Drill, DrillGate};
+use crate::istio::{
+    AuthorizationPolicy, DestinationRule, Gateway, Telemetry, TrafficExtension, VirtualService,
+    WasmPlugin,
+};
+
+/// How often a missing kind is looked for.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// The kinds that not every Istio has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kinds {
+    /// WasmPlugin.
+    pub wasm_plugin: bool,
+    /// TrafficExtension, the successor of WasmPlugin.
+    pub traffic_extension: bool,
+    /// Telemetry.
+    pub telemetry: bool,
+}
+
+impl Kinds {
+    /// Looks until all that is needed is there; `waiting` is told what is missing.
+    pub async fn wait(client: &Client, waiting: impl Fn(&str)) -> Kinds {
+        loop {
+            match Kinds::look(client).await {
+                Ok(kinds) => return kinds,
+                Err(missing) => waiting(&missing),
+            }
+            sleep(AGAIN).await;
+        }
+    }
+
+    async fn look(client: &Client) -> Result<Kinds, String> {
+        let needed = [
+            erased::<DrillGate>(),
+            erased::<Drill>(),
+            erased::<Gateway>(),
+            erased::<VirtualService>(),
+            erased::<DestinationRule>(),
+            erased::<AuthorizationPolicy>(),
+        ];
+        for resource in needed {
+            if !is_served(client, &resource).await? {
+                return Err(format!("CRD {}.{}", resource.plural, resource.group));
+            }
+        }
+        let kinds = Kinds {
+            wasm_plugin: is_served(client, &erased::<WasmPlugin>()).await?,
+            traffic_extension: is_served(client, &erased::<TrafficExtension>()).await?,
+            telemetry: is_served(client, &erased::<Telemetry>()).await?,
+        };
+        if !kinds.wasm_plugin && !kinds.traffic_extension {
+            let resource = erased::<WasmPlugin>();
+            return Err(format!("CRD {}.{}", resource.plural, resource.group));
+        }
+        Ok(kinds)
+    }
+
+    /// The kinds that we make objects of.
+    pub fn ours(self) -> Vec<ApiResource> {
+        let always = [
+            erased::<VirtualService>(),
+            erased::<DestinationRule>(),
+            erased::<AuthorizationPolicy>(),
+        ];
+        let sometimes = [
+            (self.wasm_plugin, erased::<WasmPlugin>()),
+            (self.traffic_extension, erased::<TrafficExtension>()),
+            (self.telemetry, erased::<Telemetry>()),
+        ];
+        let sometimes = sometimes.into_iter().filter(|(served, _)| *served);
+        always
+            .into_iter()
+            .chain(sometimes.map(|(_, kind)| kind))
+            .collect()
+    }
+}
+
+fn erased<K: Resource<DynamicType = ()>>() -> ApiResource {
+    ApiResource::erase::<K>(&())
+}
+
+async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, String> {
+    let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
+    match discovery::pinned_kind(client, &kind).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Discovery(_)) => Ok(false),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+        Err(error) => Err(format!("the API server: {error}")),
+    }
+}

@@ -1,0 +1,39 @@
+//! The controller: watches gates and drills, and makes the cluster what they say.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | one drill's life | `drill/` |
+//! | one gate's | `gate/` |
+//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `triggers.rs`, `secrets.rs` |
+//! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
+//! | what nobody removed | `collect.rs` |
+//! | which replica works | `leader.rs` |
+//! | what the gateway itself says | `edge.rs`, `probe.rs` |
+//!
+//! Decisions are functions of what is seen and of the time; they live in `drill/step.rs`,
+//! `*/status.rs` and [`crate::resources`]. Everything may be cut off at any request and is carried
+//! on from what stands in the cluster.
+
+mod applied;
+mod cluster;
+mod collect;
+mod context;
+mod drill;
+mod edge;
+mod error;
+mod gate;
+mod kinds;
+pub mod leader;
+pub mod metrics;
+mod objects;
+mod plugin;
+pub mod probe;
+mod recent;
+mod run;
+mod secrets;
+pub mod server;
+mod triggers;
+mod writer;
+
+pub use error::Error;
+pub use run::{Ended, Settings, run};

@@ -1,0 +1,210 @@
+//! The only place that writes to the API server.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::leader::Leadership;
+use crate::api::ObjectRef;
+
+/// The field manager of gates' objects, and of whole objects of drills.
+pub const MANAGER: &str = "drillgate";
+
+/// The field manager of the status.
+const STATUS_MANAGER: &str = "drillgate-status";
+
+/// The finalizer of gates and drills: their objects lie in other namespaces too, and a drill's
+/// entry in the active list is no object of its own.
+pub const FINALIZER: &str = "drillgate.dev/cleanup";
+
+/// Writes, as long as this replica is the leader.
+#[derive(Clone)]
+pub struct Writer {
+    client: Client,
+    leadership: Leadership,
+    recorder: Recorder,
+}
+
+impl Writer {
+    /// A writer that asks `leadership` before each write.
+    pub fn new(client: Client, leadership: Leadership, identity: &str) -> Writer {
+        let reporter = Reporter {
+            controller: "drillgate".to_owned(),
+            instance: Some(identity.to_owned()),
+        };
+        Writer {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            leadership,
+        }
+    }
+
+    /// Every write goes through here: it is not begun, and not carried on, by a replica that is
+    /// not the leader any more.
+    async fn write<T>(&self, write: impl Future<Output = T>) -> Result<T, Error> {
+        let written = self.leadership.during(write).await;
+        written.map_err(|_| Error::NotLeader)
+    }
+
+    /// Applies `body`, of the object that `object` names, as `manager`; never by force. Gives the
+    /// version that the object has now.
+    pub async fn apply(
+        &self,
+        object: &ObjectRef,
+        body: &Value,
+        manager: &str,
+    ) -> Result<Option<String>, Error> {
+        let (api, params) = (self.api(object), PatchParams::apply(manager));
+        let patch = Patch::Apply(body);
+        let patched = self.write(api.patch(&object.name, &params, &patch)).await?;
+        let patched = patched.map_err(|error| Error::about(object, error))?;
+        Ok(patched.resource_version())
+    }
+
+    /// Takes the fields of `manager` out of an object that exists; says whether there was one.
+    ///
+    /// The body carries the UID: an apply to an object that is gone would make a new one.
+    pub async fn withdraw(&self, object: &ObjectRef, manager: &str) -> Result<bool, Error> {
+        let Some(found) = self.read(object).await? else {
+            return Ok(false);
+        };
+        let body = json!({
+            "apiVersion": object.api_version,
+            "kind": object.kind,
+            "metadata": {"name": object.name, "namespace": object.namespace, "uid": found.uid()},
+        });
+        match self.apply(object, &body, manager).await {
+            Ok(_) => Ok(true),
+            // It went away in between.
+            Err(error) if error.category() == "NotFound" => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes an object that is ours; says whether there was one. One that is gone is as good.
+    pub async fn delete(&self, object: &ObjectRef) -> Result<bool, Error> {
+        self.delete_if(object, None).await
+    }
+
+    /// As [`Writer::delete`], but only the very object with this UID.
+    pub async fn delete_if(&self, object: &ObjectRef, uid: Option<String>) -> Result<bool, Error> {
+        let params = DeleteParams {
+            preconditions: uid.map(|uid| Preconditions {
+                uid: Some(uid),
+                ..Preconditions::default()
+            }),
+            ..DeleteParams::background()
+        };
+        let api = self.api(object);
+        match self.write(api.delete(&object.name, &params)).await? {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
+            Err(error) => Err(Error::about(object, error)),
+        }
+    }
+
+    /// Reads an object as it is now.
+    pub async fn read(&self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
+        let found = self.api(object).get_opt(&object.name).await;
+        found.map_err(|error| Error::about(object, error))
+    }
+
+    /// Puts our finalizer on an object, or takes it off; gives the object's new version. Only if
+    /// the object still is as it was read.
+    pub async fn set_finalizer<K>(&self, object: &K, wanted: bool) -> Result<K, Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let mut finalizers = object.finalizers().to_vec();
+        finalizers.retain(|held| held != FINALIZER);
+        if wanted {
+            finalizers.push(FINALIZER.to_owned());
+        }
+        let body = json!({"metadata": {
+            "finalizers": finalizers,
+            "resourceVersion": object.resource_version(),
+        }});
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace(object));
+        let patch = Patch::Merge(&body);
+        let (name, params) = (object.name_any(), PatchParams::default());
+        let patched = self.write(api.patch(&name, &params, &patch)).await?;
+        patched.map_err(|error| Error::about(&reference(object), error))
+    }
+
+    /// Writes the whole status, if the object still is as it was read.
+    pub async fn status<K>(&self, object: &K, status: &impl Serialize) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let body = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {"resourceVersion": object.resource_version()},
+            "status": status,
+        });
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace(object));
+        let params = PatchParams::apply(STATUS_MANAGER);
+        let (name, patch) = (object.name_any(), Patch::Apply(&body));
+        match self.write(api.patch_status(&name, &params, &patch)).await? {
+            Ok(_) => Ok(()),
+            // It has been deleted in between, and there is nothing left to tell.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(error) => Err(Error::about(&reference(object), error)),
+        }
+    }
+
+    /// Tells people, beside the object. An event that cannot be written is logged and no error:
+    /// the status has it all.
+    pub async fn tell<K>(&self, object: &K, kind: EventType, reason: &str, note: String)
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let event = Event {
+            type_: kind,
+            reason: reason.to_owned(),
+            note: Some(note.chars().take(1000).collect()),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        let about: ObjectReference = object.object_ref(&());
+        if let Ok(Err(error)) = self.write(self.recorder.publish(&event, &about)).await {
+            tracing::warn!(%error, reason, "an event could not be written");
+        }
+    }
+
+    fn api(&self, object: &ObjectRef) -> Api<DynamicObject> {
+        let (group, version) = object
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &object.api_version));
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
+        Api::namespaced_with(self.client.clone(), &object.namespace, &resource)
+    }
+}
+
+/// The namespace of a namespaced object.
+pub(super) fn namespace<K: Resource>(object: &K) -> String {
+    object.namespace().unwrap_or_default()
+}
+
+/// A reference to a custom resource of ours.
+pub(super) fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef {
+    ObjectRef {
+        api_version: K::api_version(&()).into_owned(),
+        kind: K::kind(&()).into_owned(),
+        namespace: namespace(object),
+        name: object.name_any(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Labels, annotations and owners of what drillgate makes.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
+use kube::core::ObjectMeta;
+use kube::{Resource, ResourceExt};
+use uuid::Uuid;
+
+use super::names::bounded;
+use crate::api::{Drill, DrillGate};
+
+/// The label that marks what drillgate makes.
+pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+
+/// Its value.
+pub const DRILLGATE: &str = "drillgate";
+
+/// The label with a drill's UUID, on the objects of the drill.
+pub const DRILL_ID: &str = "drillgate.dev/drill-id";
+
+/// The label with the gate, as `namespace.name`, on the objects of a gate and of its drills. See
+/// [`gate_label`].
+pub const GATE: &str = "drillgate.dev/gate";
+
+/// The annotation with the drill, as `namespace/name`, on the objects of the drill.
+pub const DRILL: &str = "drillgate.dev/drill";
+
+/// The annotation with the time, in RFC 3339, at which an object of a drill has no use any more.
+pub const EXPIRES_AT: &str = "drillgate.dev/expires-at";
+
+/// The annotation on the gate's plugin with what its drills' route keys are derived from
+/// ([`crate::route_key::Seed`]).
+pub const ROUTE_SEED: &str = "drillgate.dev/route-seed";
+
+/// The value of the label [`GATE`], shortened where it would be too long for a label.
+pub fn gate_label(namespace: &str, name: &str) -> String {
+    bounded(format!("{namespace}.{name}"))
+}
+
+/// RFC 3339 in UTC, in whole seconds.
+pub fn rfc3339(time: &Time) -> String {
+    time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Metadata of an object of `gate` in `namespace`.
+pub(super) fn of_gate(gate: &DrillGate, namespace: &str, name: String) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name),
+        namespace: Some(namespace.to_owned()),
+        labels: Some(BTreeMap::from([
+            (MANAGED_BY.to_owned(), DRILLGATE.to_owned()),
+            (
+                GATE.to_owned(),
+                gate_label(&namespace_of(gate), &gate.name_any()),
+            ),
+        ])),
+        owner_references: owner(gate, namespace),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Metadata of an object of `drill` in `namespace`.
+pub(super) fn of_drill(
+    drill: &Drill,
+    (id, gate, expires_at): (Uuid, &DrillGate, &Time),
+    namespace: &str,
+    name: String,
+) -> ObjectMeta {
+    let mut meta = of_gate(gate, namespace, name);
+    let labels = meta.labels.get_or_insert_default();
+    labels.insert(DRILL_ID.to_owned(), id.to_string());
+    let drill_name = format!("{}/{}", namespace_of(drill), drill.name_any());
+    meta.annotations = Some(BTreeMap::from([
+        (DRILL.to_owned(), drill_name),
+        (EXPIRES_AT.to_owned(), rfc3339(expires_at)),
+    ]));
+    meta.owner_references = owner(drill, namespace);
+    meta
+}
+
+/// The namespace that an object of ours is in; both kinds are namespaced, so it has one.
+pub(super) fn namespace_of<K: Resource>(object: &K) -> String {
+    object.namespace().unwrap_or_default()
+}
+
+/// `object` as the owner of what is in `namespace`: garbage collection knows no owner in another
+/// namespace, and an object that the API server has not seen yet has no UID to be owned by.
+fn owner<K: Resource<DynamicType = ()>>(
+    object: &K,
+    namespace: &str,
+) -> Option<Vec<OwnerReference>> {
+    if namespace_of(object) != namespace {
+        return None;
+    }
+    Some(vec![object.controller_owner_ref(&())?])
+}

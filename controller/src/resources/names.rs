@@ -1,0 +1,102 @@
+//! Names of objects: the same for the same gate, drill and host, so that applying twice changes
+//! nothing, and at most 63 characters, which every kind and every label takes.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// The longest name.
+pub const MAX_NAME: usize = 63;
+
+/// The plugin and the telemetry of a gate.
+pub fn gate(gate: &str) -> String {
+    bounded(format!("drillgate-{gate}"))
+}
+
+/// The guard of a gate: the VirtualService of the drill domain, and the gateway's policy.
+pub fn guard(gate: &str) -> String {
+    bounded(format!("drillgate-{gate}-guard"))
+}
+
+/// The policy of a gate in a protected namespace, where gates of several namespaces may meet.
+pub fn protection(namespace: &str, gate: &str) -> String {
+    let origin = digest(&format!("{namespace}/{gate}"));
+    bounded(format!("drillgate-{gate}-{origin}"))
+}
+
+/// An object of a drill that is about one host. Eight digits of the UUID are for people; the hash
+/// is over the whole of it, so that two drills whose UUIDs begin alike keep apart.
+pub fn of_drill(drill: Uuid, host: &str) -> String {
+    let id = drill.to_string();
+    let short: String = id.chars().take(8).collect();
+    bounded(format!(
+        "drillgate-{short}-{}",
+        digest(&format!("{id}/{host}"))
+    ))
+}
+
+/// The field manager of a drill's entry in the active list. Each drill has its own: then the API
+/// server merges the entries of many, and each is withdrawn without a look at the others.
+pub fn field_manager(drill: Uuid) -> String {
+    format!("drillgate-{drill}")
+}
+
+/// `name` itself if it is short enough, else its beginning and a hash of all of it.
+pub(super) fn bounded(name: String) -> String {
+    if name.len() <= MAX_NAME {
+        return name;
+    }
+    let hash = digest(&name);
+    let kept: String = name.chars().take(MAX_NAME - hash.len() - 1).collect();
+    format!("{}-{hash}", kept.trim_end_matches(['-', '.']))
+}
+
+/// 64 bits of a hash, in hexadecimal digits.
+fn digest(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    hash.iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_NAME, gate, guard, of_drill, protection};
+
+    const DRILL: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
+
+    #[test]
+    fn names_never_change() {
+        let drill = DRILL.parse().unwrap();
+        assert_eq!(gate("edge"), "drillgate-edge");
+        assert_eq!(guard("edge"), "drillgate-edge-guard");
+        assert_eq!(
+            protection("istio-system", "edge"),
+            "drillgate-edge-ab11aa47fd681e31"
+        );
+        assert_eq!(
+            of_drill(drill, "orders.example.com"),
+            "drillgate-6f1c2b9e-2e29260dd360e7e5"
+        );
+    }
+
+    #[test]
+    fn drills_whose_uuids_begin_alike_have_objects_of_their_own() {
+        let [one, other] = [
+            "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f",
+            "6f1c2b9e-0000-4d0c-9a55-0f5a7c1d2e3f",
+        ]
+        .map(|id| of_drill(id.parse().unwrap(), "orders.example.com"));
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn the_longest_names_are_short_enough_and_keep_apart() {
+        let long = "g".repeat(300);
+        for name in [gate(&long), guard(&long), protection(&long, &long)] {
+            assert!(name.len() <= MAX_NAME, "{name}");
+        }
+        assert_ne!(gate(&long), guard(&long));
+        assert!(of_drill(DRILL.parse().unwrap(), &"h".repeat(253)).len() <= MAX_NAME);
+    }
+}

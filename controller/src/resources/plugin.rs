@@ -1,0 +1,212 @@
+//! The filter on the gateway, and the active list inside its configuration.
+
+use kube::ResourceExt;
+use kube::core::ObjectMeta;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::metadata::{self, namespace_of};
+use super::{Object, names};
+use crate::api::{AuditLevel, DrillGate, Extension, Mode, PullPolicy};
+use crate::istio::{
+    FailStrategy, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig, WasmPlugin,
+    WasmPluginSpec,
+};
+use crate::keyfile::Jwk;
+use crate::route_key::Seed;
+
+/// Before other plugins of the AUTHN phase, unless they ask for more. (Istio sorts a plugin
+/// without a number behind all others.)
+const PRIORITY: i32 = 1000;
+
+/// The filter's name in Envoy's configuration.
+const PLUGIN_NAME: &str = "drillgate";
+
+/// The kind of object that holds the filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PluginKind {
+    /// `WasmPlugin`.
+    WasmPlugin,
+    /// `TrafficExtension`.
+    TrafficExtension,
+}
+
+impl PluginKind {
+    /// What `asked` means on a cluster that has TrafficExtension, or has not.
+    pub fn of(asked: Extension, has_traffic_extension: bool) -> PluginKind {
+        match asked {
+            Extension::TrafficExtension => PluginKind::TrafficExtension,
+            Extension::Auto if has_traffic_extension => PluginKind::TrafficExtension,
+            Extension::Auto | Extension::WasmPlugin => PluginKind::WasmPlugin,
+        }
+    }
+
+    /// An object with this module.
+    fn object(self, metadata: ObjectMeta, wasm: WasmConfig) -> Object {
+        match self {
+            PluginKind::WasmPlugin => {
+                let spec = WasmPluginSpec {
+                    wasm,
+                    ..WasmPluginSpec::default()
+                };
+                Object::WasmPlugin(WasmPlugin { metadata, spec })
+            }
+            PluginKind::TrafficExtension => {
+                let spec = TrafficExtensionSpec {
+                    wasm: Some(wasm),
+                    ..TrafficExtensionSpec::default()
+                };
+                Object::TrafficExtension(TrafficExtension { metadata, spec })
+            }
+        }
+    }
+}
+
+/// The filter of `gate`, without its active list: that is written by the drills.
+///
+/// It fails open, since the alternatives deny production when the module cannot be fetched or has
+/// crashed; drill requests then meet the gateway's policy.
+pub(super) fn plugin(
+    gate: &DrillGate,
+    kind: PluginKind,
+    keys: &[Jwk],
+    generation: u64,
+    seed: &Seed,
+) -> Object {
+    let namespace = namespace_of(gate);
+    let mut metadata = metadata::of_gate(gate, &namespace, names::gate(&gate.name_any()));
+    let annotations = metadata.annotations.get_or_insert_default();
+    annotations.insert(metadata::ROUTE_SEED.to_owned(), seed.expose());
+
+    let module = &gate.spec.module;
+    let wasm = WasmConfig {
+        url: module.url.clone(),
+        sha256: module.sha256.clone(),
+        image_pull_policy: module.image_pull_policy.map(pull_policy),
+        image_pull_secret: module.image_pull_secret.clone(),
+        plugin_name: Some(PLUGIN_NAME.to_owned()),
+        plugin_config: Some(configuration(gate, keys, generation)),
+        fail_strategy: Some(FailStrategy::FailOpen),
+    };
+    let mut object = kind.object(metadata, wasm);
+    let (selector, target_refs) = (gate.spec.selector.clone(), gate.spec.target_refs.clone());
+    match &mut object {
+        Object::WasmPlugin(WasmPlugin { spec, .. }) => {
+            (spec.selector, spec.target_refs) = (selector, target_refs);
+            (spec.phase, spec.priority) = (Some(PluginPhase::Authn), Some(PRIORITY));
+        }
+        Object::TrafficExtension(TrafficExtension { spec, .. }) => {
+            (spec.selector, spec.target_refs) = (selector, target_refs);
+            (spec.phase, spec.priority) = (Some(PluginPhase::Authn), Some(PRIORITY));
+        }
+        _ => {}
+    }
+    object
+}
+
+/// The filter's configuration without `drills`.
+fn configuration(gate: &DrillGate, keys: &[Jwk], generation: u64) -> Value {
+    let spec = &gate.spec;
+    let mut entries = Map::new();
+    for key in keys {
+        if let Value::Object(entry) = key.expose_config() {
+            entries.extend(entry);
+        }
+    }
+    json!({
+        "version": 1,
+        "generation": generation,
+        "domain": spec.domain,
+        "skewSeconds": spec.skew_seconds,
+        "maxAgeSeconds": spec.max_age_seconds,
+        "keys": entries,
+        "audit": {
+            "log": spec.audit.log,
+            "level": level(spec.audit.level),
+            "filterState": spec.audit.filter_state,
+        },
+    })
+}
+
+fn pull_policy(policy: PullPolicy) -> String {
+    let policy = match policy {
+        PullPolicy::IfNotPresent => "IfNotPresent",
+        PullPolicy::Always => "Always",
+    };
+    policy.to_owned()
+}
+
+fn level(level: AuditLevel) -> &'static str {
+    match level {
+        AuditLevel::Debug => "debug",
+        AuditLevel::Info => "info",
+        AuditLevel::Warn => "warn",
+        AuditLevel::Error => "error",
+    }
+}
+
+/// A drill's place in the active list.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The drill.
+    pub drill: Uuid,
+    /// What tokens must be signed for.
+    pub environment: &'a str,
+    /// The secret part of the drill's hosts.
+    pub route_key: &'a str,
+    /// When it ends, in seconds of the epoch.
+    pub not_after: i64,
+    /// How it is told apart.
+    pub mode: Mode,
+    /// Its hosts, which the filter wants to know in owned mode.
+    pub hosts: &'a [String],
+}
+
+/// The body of a server-side apply that puts `entry` into the active list, under the drill's own
+/// field manager ([`names::field_manager`]). Nothing else of the plugin is in it, so it works on a
+/// plugin that exists only: a gate comes before its drills.
+pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Object {
+    let mut active = json!({
+        "environment": entry.environment,
+        "routeKey": entry.route_key,
+        "notAfter": entry.not_after,
+        "mode": "authority",
+    });
+    if entry.mode == Mode::Owned
+        && let Some(members) = active.as_object_mut()
+    {
+        members.insert("mode".to_owned(), json!("owned"));
+        members.insert("hosts".to_owned(), json!(entry.hosts));
+    }
+    let drills = Map::from_iter([(entry.drill.to_string(), active)]);
+    let wasm = WasmConfig {
+        plugin_config: Some(json!({ "drills": drills })),
+        ..WasmConfig::default()
+    };
+    kind.object(bare(gate), wasm)
+}
+
+/// The body of a server-side apply that takes the drill's entry away again: the same field manager
+/// now wants nothing.
+pub fn withdrawal(gate: &DrillGate, kind: PluginKind) -> Object {
+    let metadata = bare(gate);
+    match kind {
+        PluginKind::WasmPlugin => {
+            let spec = WasmPluginSpec::default();
+            Object::WasmPlugin(WasmPlugin { metadata, spec })
+        }
+        PluginKind::TrafficExtension => {
+            let spec = TrafficExtensionSpec::default();
+            Object::TrafficExtension(TrafficExtension { metadata, spec })
+        }
+    }
+}
+
+/// The plugin's name and nothing more.
+fn bare(gate: &DrillGate) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(names::gate(&gate.name_any())),
+        namespace: Some(namespace_of(gate)),
+        ..ObjectMeta::default()
+    }
+}

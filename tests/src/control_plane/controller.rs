@@ -1,0 +1,176 @@
+//! The controller as a process of its own, as a cluster runs it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use drillgate::lab::Request;
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use super::process::Process;
+
+/// The environment variable that names the binary `drillgate`.
+pub const BINARY_VARIABLE: &str = "DRILLGATE_BINARY";
+
+/// How long a start may take on a busy machine.
+const START: Duration = Duration::from_secs(60);
+
+/// A running controller; killed when dropped.
+#[derive(Debug)]
+pub struct Controller {
+    process: Process,
+    folder: TempDir,
+    started: usize,
+}
+
+impl Controller {
+    /// Starts a controller that finds its cluster by `kubeconfig`. Its election is a quick one.
+    ///
+    /// # Panics
+    /// If the binary is not there.
+    pub fn start(kubeconfig: &Path) -> Self {
+        Self::start_with(kubeconfig, &[])
+    }
+
+    /// As [`Controller::start`], with further arguments.
+    ///
+    /// # Panics
+    /// As [`Controller::start`].
+    pub fn start_with(kubeconfig: &Path, arguments: &[&str]) -> Self {
+        let folder = TempDir::new().expect("make a folder");
+        let mut line = vec![
+            format!("KUBECONFIG={}", kubeconfig.display()),
+            format!("HOME={}", folder.path().display()),
+            "DRILLGATE_LOG=info,drillgate=debug".to_owned(),
+            binary().display().to_string(),
+            "controller".to_owned(),
+            "--namespace=default".to_owned(),
+            "--listen=127.0.0.1:0".to_owned(),
+        ];
+        if !arguments
+            .iter()
+            .any(|argument| argument.starts_with("--lease-seconds"))
+        {
+            line.push("--lease-seconds=5".to_owned());
+        }
+        line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let log = folder.path().join("log");
+        Self {
+            process: Process::start(Path::new("/usr/bin/env"), &line, &log, None),
+            folder,
+            started: 0,
+        }
+    }
+
+    /// What it has logged so far, one JSON object a line.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until it has logged a line that contains `text`, after what earlier calls have seen.
+    ///
+    /// # Panics
+    /// If none comes; with the end of its log.
+    pub async fn logged(&mut self, text: &str) -> String {
+        let found = timeout(START, async {
+            loop {
+                let log = self.log();
+                let new = log.lines().enumerate().skip(self.started);
+                if let Some((index, line)) = new.into_iter().find(|(_, line)| line.contains(text)) {
+                    return (index, line.to_owned());
+                }
+                assert!(
+                    !self.has_ended(),
+                    "it has ended:\n{}",
+                    self.process.log_tail()
+                );
+                sleep(Duration::from_millis(20)).await;
+            }
+        });
+        let Ok((index, line)) = found.await else {
+            panic!("no line with {text:?}:\n{}", self.process.log_tail());
+        };
+        self.started = index + 1;
+        line
+    }
+
+    /// Waits until it leads and knows the cluster.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn leads(&mut self) {
+        self.logged("its caches are filled").await;
+    }
+
+    /// What it answers to a GET: status and body.
+    ///
+    /// # Panics
+    /// If it serves nothing.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("serves /healthz"));
+        let line: serde_json::Value =
+            serde_json::from_str(line.expect("a server")).expect("a line of JSON");
+        let address: SocketAddr = line["address"]
+            .as_str()
+            .expect("an address")
+            .parse()
+            .expect("one");
+        let answer = Request::get("controller", path)
+            .send(address)
+            .await
+            .expect("an answer");
+        (
+            answer.status.as_u16(),
+            String::from_utf8_lossy(&answer.body).into_owned(),
+        )
+    }
+
+    /// Sends it a signal, by the signal's name without `SIG`.
+    ///
+    /// # Panics
+    /// If it cannot be sent.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&self) -> bool {
+        self.process.has_ended()
+    }
+
+    /// Its memory that is in RAM, in bytes.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn resident_bytes(&self) -> u64 {
+        self.process.resident_bytes()
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub async fn ended(&self) {
+        let ended = async {
+            while !self.has_ended() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if timeout(START, ended).await.is_err() {
+            panic!("it runs on:\n{}", self.process.log_tail());
+        }
+    }
+}
+
+fn binary() -> PathBuf {
+    let named = std::env::var_os(BINARY_VARIABLE).map(PathBuf::from);
+    match named.filter(|path| path.is_file()) {
+        Some(binary) => binary,
+        None => panic!(
+            "{BINARY_VARIABLE} does not name the binary drillgate: run the suites with `make integration`"
+        ),
+    }
+}

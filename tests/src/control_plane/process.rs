@@ -1,0 +1,110 @@
+//! A process that does not outlive the test process, however that ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Runs a program until its own standard input ends, then kills it, and removes a folder if it was
+/// given one. The other end of that pipe is ours: it ends when we close it, and when we are killed.
+///
+/// (Linux could do it with a parent death signal, but that comes when the *thread* that started the
+/// child ends, and each test has a thread of its own.)
+const KEEPER: &str = r#"
+trap '' HUP
+log=$1 folder=$2
+shift 2
+"$@" >>"$log" 2>&1 &
+child=$!
+echo "$child"
+exec >&-
+read -r _
+kill -KILL "$child"
+wait "$child"
+test -z "$folder" || rm -rf "$folder"
+"#;
+
+/// How much of the log an error shows, in lines.
+const LOG_TAIL: usize = 20;
+
+/// A running program; killed when dropped.
+#[derive(Debug)]
+pub(super) struct Process {
+    keeper: Child,
+    id: u32,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `binary`; what it prints is added to `log`. When it ends, `folder` is removed.
+    pub(super) fn start(
+        binary: &Path,
+        arguments: &[String],
+        log: &Path,
+        folder: Option<&Path>,
+    ) -> Self {
+        let mut keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .arg(log)
+            .arg(folder.unwrap_or(Path::new("")))
+            .arg(binary)
+            .args(arguments)
+            // What a terminal sends to the tests (Ctrl-C) must not reach the keeper.
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start a shell");
+        let mut id = String::new();
+        BufReader::new(keeper.stdout.take().expect("its output"))
+            .read_line(&mut id)
+            .expect("read a process id");
+        Self {
+            keeper,
+            id: id.trim().parse().expect("a process id"),
+            log: log.to_owned(),
+        }
+    }
+
+    /// Whether it has ended by itself: its keeper holds its id until it is told to go.
+    pub(super) fn has_ended(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
+        // The state follows the name, which stands in brackets and may hold anything.
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
+        state.is_none_or(|state| state.starts_with('Z'))
+    }
+
+    /// Sends it a signal, by the signal's name without `SIG`.
+    pub(super) fn signal(&self, name: &str) {
+        let status = Command::new("sh")
+            .args(["-c", r#"kill -s "$1" "$2""#, "kill", name])
+            .arg(self.id.to_string())
+            .status()
+            .expect("start a shell");
+        assert!(status.success(), "cannot send {name} to {}", self.id);
+    }
+
+    /// Its memory that is in RAM, in bytes.
+    pub(super) fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.expect("a size").trim().trim_end_matches(" kB");
+        kib.parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The end of what it printed.
+    pub(super) fn log_tail(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ended = self.keeper.wait();
+    }
+}

@@ -1,0 +1,120 @@
+//! The controller is killed at every request of a drill's life, before and after the API server
+//! has taken it: a new one carries on, and nothing is left in the end.
+
+use drillgate::api::Phase;
+use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Moment, Proxy, Scene};
+
+use crate::{eventually, gate_condition, is_in};
+
+/// A request that belongs to a drill's life: what else writes is the election.
+fn is_of_life(call: &Call) -> bool {
+    call.is_write() && !call.path.contains("/leases")
+}
+
+/// Brings a drill up and takes it away again through `proxy`, by one controller that is never
+/// harmed; gives how many writes that took.
+async fn unharmed(plane: &ControlPlane, scene: &Scene, proxy: &Proxy) -> usize {
+    let mut controller = Controller::start(&proxy.kubeconfig());
+    controller.leads().await;
+    let before = proxy
+        .requests()
+        .iter()
+        .filter(|call| is_of_life(call))
+        .count();
+    life(scene, "unharmed").await;
+    let after = proxy
+        .requests()
+        .iter()
+        .filter(|call| is_of_life(call))
+        .count();
+    controller.signal("TERM");
+    controller.ended().await;
+    let _ = plane;
+    after - before
+}
+
+async fn life(scene: &Scene, name: &str) {
+    let drill = scene.drill(name);
+    scene.apply(drill.clone()).await;
+    scene
+        .drill_until(name, |drill| is_in(drill, Phase::Active))
+        .await;
+    scene.delete(&drill).await;
+    scene.gone(&drill).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_left() {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    let proxy = Proxy::start(&plane, ADMIN).await;
+    scene.apply(scene.gate()).await;
+    {
+        let mut first = Controller::start(&proxy.kubeconfig());
+        first.leads().await;
+        scene
+            .gate_until(|gate| gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True"))
+            .await;
+        first.signal("TERM");
+        first.ended().await;
+    }
+    let gate_objects = scene.ours().await;
+    let writes = unharmed(&plane, &scene, &proxy).await;
+    // Finalizer, plan, two objects, entry, status, event; entry, two objects, finalizer.
+    assert!((8..=20).contains(&writes), "{writes} writes in a life");
+
+    for nth in 1..=writes {
+        for moment in [Moment::Before, Moment::After] {
+            let name = format!("k{nth}{moment:?}").to_lowercase();
+            let drill = scene.drill(&name);
+            let mut doomed = Controller::start(&proxy.kubeconfig());
+            doomed.leads().await;
+            let mut hold = proxy.hold_at(nth, moment, is_of_life);
+            scene.apply(drill.clone()).await;
+            let killed = async {
+                hold.reached().await;
+                drop(doomed);
+                drop(hold);
+            };
+            let lived = async {
+                // It comes up, unless it is killed before, and goes.
+                let up = scene.drill_until(&name, |drill| is_in(drill, Phase::Active));
+                tokio::select! {
+                    _ = up => scene.delete(&drill).await,
+                    () = std::future::pending() => {}
+                }
+                std::future::pending::<()>().await
+            };
+            tokio::select! {
+                () = killed => {}
+                () = lived => {}
+            }
+            let mut heir = Controller::start(&proxy.kubeconfig());
+            heir.leads().await;
+            if scene
+                .get(&drill)
+                .await
+                .is_some_and(|drill| drill.metadata.deletion_timestamp.is_none())
+            {
+                scene
+                    .drill_until(&name, |drill| is_in(drill, Phase::Active))
+                    .await;
+                scene.delete(&drill).await;
+            }
+            scene.gone(&drill).await;
+            eventually("nothing of it is left", async || {
+                scene.ours().await == gate_objects
+            })
+            .await;
+            let listed = scene.plugin_configuration().await.get("drills").cloned();
+            let is_empty =
+                listed.is_none_or(|list| list.as_object().is_none_or(|list| list.is_empty()));
+            assert!(
+                is_empty,
+                "killed {moment:?} write {nth}: the active list is not empty"
+            );
+            heir.signal("TERM");
+            heir.ended().await;
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the controller lives through.
+
+use std::time::Duration;
+
+use drillgate::api::Phase;
+use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Fault, Proxy, Scene};
+use http::StatusCode;
+use serde_json::json;
+use tokio::time::sleep;
+
+use crate::{eventually, gated, is_in};
+
+#[tokio::test]
+async fn the_api_server_is_restarted_and_drills_go_on() {
+    let (mut plane, scene, _controller) = gated().await;
+    scene.apply(scene.drill("before")).await;
+    scene
+        .drill_until("before", |drill| is_in(drill, Phase::Active))
+        .await;
+    plane.stop_apiserver();
+    sleep(Duration::from_secs(3)).await;
+    plane.start_apiserver().await;
+    // It may have lost its leadership meanwhile; in a cluster the kubelet starts it again.
+    let _heir = Controller::start(&plane.kubeconfig());
+    scene.apply(scene.drill("after")).await;
+    scene
+        .drill_until("after", |drill| is_in(drill, Phase::Active))
+        .await;
+    scene.delete(&scene.drill("before")).await;
+    scene.gone(&scene.drill("before")).await;
+}
+
+#[tokio::test]
+async fn etcd_stands_still_and_a_drill_that_ends_meanwhile_is_removed_afterwards() {
+    let (mut plane, scene, _controller) = gated().await;
+    let mut drill = scene.drill("orders");
+    drill["spec"]["ttl"] = json!("5s");
+    scene.apply(drill).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+    plane.pause_etcd();
+    sleep(Duration::from_secs(30)).await;
+    plane.resume_etcd();
+    let _heir = Controller::start(&plane.kubeconfig());
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Ended))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_of_the_api_server_are_tried_again_and_counted() {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    let proxy = Proxy::start(&plane, ADMIN).await;
+    let mut controller = Controller::start(&proxy.kubeconfig());
+    controller.leads().await;
+    scene.apply(scene.gate()).await;
+    scene
+        .gate_until(|gate| {
+            crate::gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True")
+        })
+        .await;
+    for (status, name) in [
+        (StatusCode::TOO_MANY_REQUESTS, "throttled"),
+        (StatusCode::INTERNAL_SERVER_ERROR, "failing"),
+    ] {
+        let is_route = |call: &Call| call.is_write() && call.path.contains("/virtualservices/");
+        let tries = || {
+            proxy
+                .requests()
+                .iter()
+                .filter(|call| is_route(call))
+                .count()
+        };
+        let before = tries();
+        proxy.fail(Fault::Status(status), is_route);
+        scene.apply(scene.drill(name)).await;
+        eventually("it is tried again", async || tries() >= before + 3).await;
+        proxy.heal();
+        scene
+            .drill_until(name, |drill| is_in(drill, Phase::Active))
+            .await;
+    }
+    let (_, metrics) = controller.get("/metrics").await;
+    let counted = "drillgate_reconcile_failures_total{kind=\"Drill\",category=\"ServerError\"}";
+    assert!(metrics.contains(counted), "{metrics}");
+    // All connections are cut, watches too.
+    proxy.cut();
+    sleep(Duration::from_millis(500)).await;
+    proxy.heal();
+    let _heir = Controller::start(&proxy.kubeconfig());
+    scene.apply(scene.drill("cut")).await;
+    scene
+        .drill_until("cut", |drill| is_in(drill, Phase::Active))
+        .await;
+}
+
+#[tokio::test]
+async fn a_missing_definition_is_waited_for_by_name() {
+    let plane = ControlPlane::start().await;
+    plane.install_istio_crds().await;
+    let mut controller = Controller::start(&plane.kubeconfig());
+    controller.logged("CRD drillgates.drillgate.dev").await;
+    let (status, why) = controller.get("/readyz").await;
+    assert_eq!(
+        (status, why.as_str()),
+        (503, "waits for CRD drillgates.drillgate.dev\n")
+    );
+    assert_eq!(controller.get("/healthz").await.0, 200);
+    let scene = Scene::set(&plane).await;
+    controller.leads().await;
+    assert_eq!(controller.get("/readyz").await.0, 200);
+    scene.apply(scene.gate()).await;
+    scene.apply(scene.drill("orders")).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+}
