@@ -38,6 +38,7 @@ lint: toolchain ## formatting, clippy, documentation
 	$(STEP) 'lint: formatting'
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --manifest-path tests/interop/Cargo.toml --check
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(STEP) 'lint: clippy'
 	@$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy --quiet --package drill-context --package drill-filter --target $(WASM) -- -D warnings
@@ -192,6 +193,8 @@ manifests: ## write manifests/crds/ anew from controller/src/api/
 
 fmt: ## format the code
 	@$(CARGO) fmt --all
+	@$(CARGO) fmt --manifest-path tests/interop/Cargo.toml
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 clean: ## remove what was built and installed
 	rm -rf $(TARGET) $(TOOLS)

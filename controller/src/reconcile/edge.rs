@@ -120,3 +120,74 @@ pub fn not_yet(message: String) -> Observation {
         message,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Question, judge};
+    use crate::api::DrillGate;
+    use crate::reconcile::probe::Running;
+    use crate::resources::conditions::Status;
+    use crate::resources::samples;
+
+    fn running(generation: u64, drill: Option<&str>) -> Result<Running, String> {
+        Ok(Running {
+            generation,
+            version: "0.1.0".to_owned(),
+            active_drills: 1,
+            drill: drill.map(str::to_owned),
+        })
+    }
+
+    /// Judges the answers of replicas named `a`, `b`, and so on.
+    fn judged(drill: bool, answers: Vec<Result<Running, String>>) -> (Status, String) {
+        let gate: DrillGate = serde_saphyr::from_str(samples::GATE).unwrap();
+        let question = Question {
+            gate: &gate,
+            keys: &[],
+            generation: 7,
+            drill: drill.then_some((samples::DRILL, "orders-dr")),
+        };
+        let named = ["a", "b", "c"].map(str::to_owned).into_iter().zip(answers);
+        let observed = judge(&question, named.collect());
+        (observed.status, observed.message)
+    }
+
+    #[test]
+    fn the_edge_is_programmed_when_every_replica_runs_with_it() {
+        let all = vec![running(7, Some("active")), running(7, Some("active"))];
+        assert_eq!(judged(true, all).0, Status::True);
+        assert_eq!(judged(false, vec![running(7, None)]).0, Status::True);
+    }
+
+    #[test]
+    fn one_replica_that_lags_is_named() {
+        for (answer, text) in [
+            (
+                running(6, Some("active")),
+                "gateway b: it runs with configuration 6, and 7 was applied",
+            ),
+            (
+                running(7, Some("unknown-drill")),
+                "gateway b: it would answer the drill's requests with unknown-drill",
+            ),
+            // Its clock is ahead, or ours is behind.
+            (
+                running(7, Some("drill-over")),
+                "gateway b: it would answer the drill's requests with drill-over",
+            ),
+            (
+                running(7, None),
+                "gateway b: its filter is older than this controller and does not tell about drills",
+            ),
+            (Err("no answer".to_owned()), "gateway b: no answer"),
+        ] {
+            let told = judged(true, vec![running(7, Some("active")), answer]);
+            assert_eq!(told, (Status::False, text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn no_replica_is_no_edge() {
+        assert_eq!(judged(true, Vec::new()).0, Status::False);
+    }
+}

@@ -1,6 +1,7 @@
 //! The controller as a process, against a real API server.
 
 mod crash;
+mod edge;
 mod leader;
 mod life;
 mod objects;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use drillgate::api::Phase;
+use drillgate::api::{Drill, Phase};
 use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Fault, Proxy, Scene};
 use http::StatusCode;
-use serde_json::json;
+use kube::CustomResourceExt;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{eventually, gated, is_in};
@@ -111,6 +112,70 @@ async fn a_missing_definition_is_waited_for_by_name() {
     let scene = Scene::set(&plane).await;
     controller.leads().await;
     assert_eq!(controller.get("/readyz").await.0, 200);
+    scene.apply(scene.gate()).await;
+    scene.apply(scene.drill("orders")).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_has_expired_begins_anew() {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    let proxy = Proxy::start(&plane, ADMIN).await;
+    let mut controller = Controller::start(&proxy.kubeconfig());
+    controller.leads().await;
+    scene.apply(scene.gate()).await;
+    let is_watch = |call: &Call| call.path.contains("watch=true");
+    let watches = || {
+        proxy
+            .requests()
+            .iter()
+            .filter(|call| is_watch(call))
+            .count()
+    };
+    let before = watches();
+    proxy.fail(Fault::Status(StatusCode::GONE), is_watch);
+    // Each watch ends and is refused when it would go on from where it was.
+    proxy.cut();
+    sleep(Duration::from_millis(200)).await;
+    proxy.heal();
+    proxy.fail(Fault::Status(StatusCode::GONE), is_watch);
+    eventually("the watches are refused", async || watches() > before + 3).await;
+    proxy.heal();
+    // On a busy machine it may have lost its leadership meanwhile.
+    let _heir = Controller::start(&proxy.kubeconfig());
+    scene.apply(scene.drill("orders")).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_named_and_the_others_go_on() {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    // What an older or a newer version of the definition let through.
+    let mut lax: Value = serde_json::to_value(Drill::crd()).unwrap();
+    lax["spec"]["versions"][0]["schema"]["openAPIV3Schema"] =
+        json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    plane.install_crds(&lax.to_string()).await;
+    let mut odd = scene.drill("odd");
+    odd["spec"]["ttl"] = json!("never");
+    eventually("the lax definition counts", async || {
+        scene.try_apply(odd.clone()).await.is_ok()
+    })
+    .await;
+    let strict = serde_json::to_value(Drill::crd()).unwrap();
+    plane.install_crds(&strict.to_string()).await;
+
+    let mut controller = Controller::start(&plane.kubeconfig());
+    let told = controller.logged("cannot be read and is left alone").await;
+    assert!(
+        told.contains("odd") && told.contains(&scene.sandbox),
+        "{told}"
+    );
     scene.apply(scene.gate()).await;
     scene.apply(scene.drill("orders")).await;
     scene

@@ -1,0 +1,70 @@
+//! `EdgeProgrammed` is what a real Envoy with the real filter says. Here the test stands in for
+//! istiod: it hands the filter's configuration on when it wants to.
+
+use drillgate::api::{Drill, Phase};
+use drillgate_tests::control_plane::Scene;
+use drillgate_tests::gate::HOST;
+use drillgate_tests::{Harness, module};
+use serde_json::{Value, json};
+
+use crate::{condition, gate_condition, is_in, started};
+
+/// Hands the filter's configuration, as it stands in the cluster, on to Envoy.
+async fn hand_on(scene: &Scene, harness: &mut Harness) {
+    let configuration = scene.plugin_configuration().await;
+    harness.configure(configuration).await;
+}
+
+fn edge_is(drill: &Drill, status: &str, text: &str) -> bool {
+    condition(drill, "EdgeProgrammed").is_some_and(|held| held.0 == status && held.2.contains(text))
+}
+
+async fn gate_told(scene: &Scene, status: &str, text: &str) {
+    scene
+        .gate_until(|gate| {
+            gate_condition(gate, "EdgeProgrammed")
+                .is_some_and(|held| held.0 == status && held.2.contains(text))
+        })
+        .await;
+}
+
+fn probed(scene: &Scene, harness: &Harness) -> Value {
+    let mut gate = scene.gate();
+    gate["spec"]["probe"] = json!({"address": harness.address().to_string(), "host": HOST});
+    gate
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_is_active_only_when_the_gateway_itself_runs_with_it() {
+    let (_plane, scene, _controller) = started().await;
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    scene.apply(probed(&scene, &harness)).await;
+    // Its filter has other keys yet, and so cannot even read the probe.
+    gate_told(&scene, "False", "unknown-key").await;
+    hand_on(&scene, &mut harness).await;
+    gate_told(&scene, "True", "1 of 1 gateways run with it").await;
+
+    scene.apply(scene.drill("orders")).await;
+    let waiting = scene
+        .drill_until("orders", |drill| edge_is(drill, "False", "unknown-drill"))
+        .await;
+    assert!(is_in(&waiting, Phase::Programming));
+    assert_eq!(condition(&waiting, "Ready").unwrap().0, "False");
+    hand_on(&scene, &mut harness).await;
+    let active = scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+    assert!(edge_is(&active, "True", "1 of 1 gateways run with it"));
+    assert_eq!(harness.production.drill_requests(), 0);
+    assert_eq!(harness.sandbox.total(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_without_the_filter_is_told_apart_from_one_with_it() {
+    let (_plane, scene, _controller) = started().await;
+    // The allow-all that takes the filter's place, and no guard.
+    let harness = Harness::start(|edge| edge.guard = false).await;
+    scene.apply(probed(&scene, &harness)).await;
+    gate_told(&scene, "False", "filter").await;
+}
