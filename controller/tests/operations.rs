@@ -1,5 +1,7 @@
 //! `docs/operations.md` names every word that an operator may meet.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::Path;
 

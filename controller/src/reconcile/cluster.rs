@@ -5,23 +5,20 @@
 //! thousand drills do not slow down the look for production's VirtualServices.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::BoxStream;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DynamicObject, PartialObjectMeta};
-use kube::core::DeserializeGuard;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::reflector::{self, ObjectRef as StoreRef, Store};
-use kube::runtime::watcher::{self, Event};
-use kube::{Client, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use kube::runtime::reflector::{ObjectRef as StoreRef, Store};
+use kube::runtime::watcher;
+use kube::{Client, ResourceExt};
 
 use super::kinds::Kinds;
 use super::recent::Recent;
+use super::streams::{decoded, each, stored, stored_with};
 use super::triggers::{self, Triggers};
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::istio::{Gateway, VirtualService};
@@ -163,15 +160,15 @@ impl Cluster {
         })
     }
 
-    /// Whether the store does not show yet what was written to `object` last.
-    pub fn lags(&self, object: &ObjectRef) -> bool {
-        self.recent.awaits(object)
+    /// Whether the store does not show yet what `manager` has written to `object` last.
+    pub fn lags(&self, object: &ObjectRef, manager: &str) -> bool {
+        self.recent.awaits(object, manager)
     }
 
-    /// `object` was written and is now at this version. The watch may have been quicker than the
-    /// answer: then it is seen already.
-    pub fn wrote(&self, object: &ObjectRef, version: Option<String>) {
-        self.recent.wrote(object, version);
+    /// `manager` has written to `object`, which is now at this version. The watch may have been
+    /// quicker than the answer: then it is seen already.
+    pub fn wrote(&self, object: &ObjectRef, manager: &str, version: Option<String>) {
+        self.recent.wrote(object, manager, version);
         if let Some(seen) = self.our(object).and_then(|seen| seen.resource_version()) {
             self.recent.saw(object, Some(&seen));
         }
@@ -232,103 +229,6 @@ pub fn reference(object: &DynamicObject) -> ObjectRef {
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
     }
-}
-
-type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
-
-/// One object that does not decode must not stall the others: it is logged and left out.
-fn decoded<K>(client: &Client) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
-{
-    let api = Api::<DeserializeGuard<K>>::all(client.clone());
-    let events = kube::runtime::watcher(api, watcher::Config::default());
-    let (store, writer) = reflector::store();
-    let events = events.try_filter_map(|event| async move { Ok(readable(event)) });
-    let events = events.default_backoff().reflect(writer).touched_objects();
-    (store, logged::<K>(events.boxed()))
-}
-
-fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
-    let read = |guarded: DeserializeGuard<K>| match guarded.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
-            let metadata = &invalid.metadata;
-            tracing::error!(
-                kind = %K::kind(&()),
-                namespace = metadata.namespace.as_deref().unwrap_or_default(),
-                name = metadata.name.as_deref().unwrap_or_default(),
-                error = %invalid.error,
-                "an object cannot be read and is left alone: mend it, or delete it"
-            );
-            None
-        }
-    };
-    match event {
-        Event::Apply(object) => read(object).map(Event::Apply),
-        Event::Delete(object) => read(object).map(Event::Delete),
-        Event::InitApply(object) => read(object).map(Event::InitApply),
-        Event::Init => Some(Event::Init),
-        Event::InitDone => Some(Event::InitDone),
-    }
-}
-
-fn stored<K>(events: Events<K>) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
-where
-    K: Resource<DynamicType = ()> + Clone + Debug + Send + Sync + 'static,
-{
-    stored_with(events, ())
-}
-
-fn stored_with<K>(
-    events: Events<K>,
-    resource: K::DynamicType,
-) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
-where
-    K: Resource + Clone + Debug + Send + Sync + 'static,
-    K::DynamicType: Eq + std::hash::Hash + Clone + Debug + Unpin + Send + Sync + 'static,
-{
-    let writer = reflector::store::Writer::new(resource);
-    let store = writer.as_reader();
-    let events = events.modify(|object| {
-        // Half of an object, and nobody asks for it.
-        object.meta_mut().managed_fields = None;
-    });
-    let events = events.default_backoff().reflect(writer).touched_objects();
-    (store, logged::<K>(events.boxed()))
-}
-
-/// Says once what a watch fails with, and when it works again.
-fn logged<K: Debug + Send + 'static>(
-    events: BoxStream<'static, Result<K, watcher::Error>>,
-) -> BoxStream<'static, Result<K, watcher::Error>> {
-    let mut failing = false;
-    events
-        .inspect(move |event| match event {
-            Err(error) if !failing => {
-                failing = true;
-                tracing::warn!(%error, what = std::any::type_name::<K>(), "a watch fails and is tried again");
-            }
-            Ok(_) if failing => {
-                failing = false;
-                tracing::info!(what = std::any::type_name::<K>(), "a watch works again");
-            }
-            _ => {}
-        })
-        .boxed()
-}
-
-fn each<K: Send + 'static>(
-    events: impl Stream<Item = Result<K, watcher::Error>> + Send + 'static,
-    react: impl Fn(&K) + Send + Sync + 'static,
-) -> BoxStream<'static, ()> {
-    events
-        .map(move |event| {
-            if let Ok(object) = &event {
-                react(object);
-            }
-        })
-        .boxed()
 }
 
 /// Where a store's reference to an object comes from.

@@ -96,8 +96,8 @@ fn is_stale(object: &DynamicObject, cluster: &Cluster, now: &Time) -> bool {
 /// The active list's entries that are past their end. The edge has ended them already; what has
 /// no resource belongs to a one-shot drill and is that drill's own until then.
 fn stale_entries(plugin: &DynamicObject, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
-    let drills = active_list(plugin).unwrap_or_default();
-    let stale = drills.into_iter().filter(|(id, entry)| {
+    let drills = active_list(plugin).into_iter().flatten();
+    let stale = drills.filter(|(id, entry)| {
         let end = entry.get("notAfter").and_then(|end| end.as_f64());
         let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
         is_past && !lives(id, cluster)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | one drill's life | `drill/` |
 //! | one gate's | `gate/` |
-//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `triggers.rs`, `secrets.rs` |
+//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
 //! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
 //! | what nobody removed | `collect.rs` |
 //! | which replica works | `leader.rs` |
@@ -32,6 +32,7 @@ mod recent;
 mod run;
 mod secrets;
 pub mod server;
+mod streams;
 mod triggers;
 mod writer;
 

@@ -13,11 +13,11 @@ pub async fn apply(context: &Context, object: &Object, manager: &str) -> Result<
     let observed = context.cluster.our(&name);
     let is_there = observed.is_some();
     let current = observed.is_some_and(|observed| is_current(&observed, &body));
-    if current || context.cluster.lags(&name) {
+    if current || context.cluster.lags(&name, manager) {
         return Ok(false);
     }
     let version = context.writer.apply(&name, &body, manager).await?;
-    context.cluster.wrote(&name, version);
+    context.cluster.wrote(&name, manager, version);
     Ok(!is_there)
 }
 

@@ -1,8 +1,10 @@
 //! A gate's filter, as it stands in the cluster: where its drills have their entries.
 
+use std::sync::Arc;
+
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, reference};
@@ -26,7 +28,8 @@ pub struct Plugin {
     pub seed: Seed,
     /// The number of its configuration.
     pub generation: u64,
-    drills: Map<String, Value>,
+    // Shared with the store: every look at every drill has one in hand.
+    object: Arc<DynamicObject>,
 }
 
 impl Plugin {
@@ -36,7 +39,8 @@ impl Plugin {
         let wanted =
             configuration(activation).and_then(|configuration| configuration.get("drills"));
         let wanted = wanted.and_then(|drills| drills.get(&id));
-        wanted.is_some() && self.drills.get(&id) == wanted
+        let listed = active_list(&self.object).and_then(|drills| drills.get(&id));
+        wanted.is_some() && listed == wanted
     }
 }
 
@@ -45,8 +49,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
     let object = cluster.our(&name(kind, &namespace(gate), &gate.name_any()))?;
     let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-    let whole = serde_json::to_value(&*object).unwrap_or_default();
-    let generation = configuration(&whole)?.get("generation")?;
+    let generation = configuration(&object.data)?.get("generation")?;
     // A control plane may carry a whole number as a double.
     let generation = generation
         .as_u64()
@@ -55,7 +58,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
         kind,
         seed,
         generation: generation?,
-        drills: active_list(&object)?,
+        object,
     })
 }
 
@@ -68,22 +71,19 @@ pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), 
     let holding = context.cluster.our_objects(holds);
     let mut plugins: Vec<ObjectRef> = holding.iter().map(|object| reference(object)).collect();
     // It may have been written a moment ago, and not be seen yet.
-    let gate = gate_of(drill);
+    let (gate, manager) = (gate_of(drill), names::field_manager(id));
     for kind in [PluginKind::WasmPlugin, PluginKind::TrafficExtension] {
         let plugin = name(
             kind,
             &gate.namespace.clone().unwrap_or_default(),
             &gate.name,
         );
-        if context.cluster.recent.awaits(&plugin) && !plugins.contains(&plugin) {
+        if context.cluster.recent.awaits(&plugin, &manager) && !plugins.contains(&plugin) {
             plugins.push(plugin);
         }
     }
     for plugin in plugins {
-        context
-            .writer
-            .withdraw(&plugin, &names::field_manager(id))
-            .await?;
+        context.writer.withdraw(&plugin, &manager).await?;
     }
     Ok(())
 }

@@ -1,5 +1,8 @@
 //! What has just been written and is not yet seen: the stores lag behind by a watch event, and
 //! what they do not show yet must not be written again.
+//!
+//! Each field manager counts for itself: many drills write to one filter, and that one of them has
+//! written says nothing about the entry of another.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,9 +14,11 @@ use crate::api::ObjectRef;
 /// and deleted while it was away.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The versions that were written last.
+/// The versions that were written last, by object and field manager.
 #[derive(Default)]
-pub struct Recent(Mutex<BTreeMap<ObjectRef, Written>>);
+pub struct Recent(Mutex<Versions>);
+
+type Versions = BTreeMap<ObjectRef, BTreeMap<String, Written>>;
 
 struct Written {
     version: u64,
@@ -21,26 +26,27 @@ struct Written {
 }
 
 impl Recent {
-    /// `object` was written and is now at this version. A version that is no number is not kept:
-    /// the object is written once more at worst.
-    pub fn wrote(&self, object: &ObjectRef, version: Option<String>) {
+    /// `manager` has written to `object`, which is now at this version. A version that is no number
+    /// is not kept: the object is written once more at worst.
+    pub fn wrote(&self, object: &ObjectRef, manager: &str, version: Option<String>) {
         let Some(version) = version.and_then(|version| version.parse().ok()) else {
             return;
         };
         let at = Instant::now();
-        self.lock().insert(object.clone(), Written { version, at });
+        let mut recent = self.lock();
+        let managers = recent.entry(object.clone()).or_default();
+        managers.insert(manager.to_owned(), Written { version, at });
     }
 
     /// A watch has shown `object` at this version, or has shown that it is gone.
     pub fn saw(&self, object: &ObjectRef, version: Option<&str>) {
         let mut recent = self.lock();
         let seen: Option<u64> = version.and_then(|version| version.parse().ok());
-        let is_old = match (recent.get(object), seen) {
-            (Some(written), Some(seen)) => seen >= written.version,
-            (Some(_), None) => true,
-            (None, _) => false,
+        let Some(managers) = recent.get_mut(object) else {
+            return;
         };
-        if is_old {
+        managers.retain(|_, written| seen.is_some_and(|seen| seen < written.version));
+        if managers.is_empty() {
             recent.remove(object);
         }
     }
@@ -50,14 +56,16 @@ impl Recent {
         self.lock().remove(object);
     }
 
-    /// Whether what was written to `object` has not been seen yet.
-    pub fn awaits(&self, object: &ObjectRef) -> bool {
+    /// Whether what `manager` has written to `object` has not been seen yet.
+    pub fn awaits(&self, object: &ObjectRef, manager: &str) -> bool {
         let recent = self.lock();
-        let written = recent.get(object);
+        let written = recent
+            .get(object)
+            .and_then(|managers| managers.get(manager));
         written.is_some_and(|written| written.at.elapsed() < PATIENCE)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Written>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Versions> {
         // Every change is whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -80,30 +88,41 @@ mod tests {
     #[test]
     fn a_write_is_awaited_until_a_watch_shows_it() {
         let recent = Recent::default();
-        assert!(!recent.awaits(&object()));
-        recent.wrote(&object(), Some("12".to_owned()));
+        assert!(!recent.awaits(&object(), "one"));
+        recent.wrote(&object(), "one", Some("12".to_owned()));
         recent.saw(&object(), Some("9"));
-        assert!(recent.awaits(&object()));
+        assert!(recent.awaits(&object(), "one"));
         recent.saw(&object(), Some("12"));
-        assert!(!recent.awaits(&object()));
+        assert!(!recent.awaits(&object(), "one"));
     }
 
     #[test]
     fn an_object_that_is_gone_is_not_awaited() {
         let recent = Recent::default();
-        recent.wrote(&object(), Some("12".to_owned()));
+        recent.wrote(&object(), "one", Some("12".to_owned()));
         recent.saw(&object(), None);
-        assert!(!recent.awaits(&object()));
-        recent.wrote(&object(), Some("13".to_owned()));
+        assert!(!recent.awaits(&object(), "one"));
+        recent.wrote(&object(), "one", Some("13".to_owned()));
         recent.forget(&object());
-        assert!(!recent.awaits(&object()));
+        assert!(!recent.awaits(&object(), "one"));
+    }
+
+    #[test]
+    fn each_manager_awaits_its_own_write() {
+        let recent = Recent::default();
+        recent.wrote(&object(), "one", Some("12".to_owned()));
+        assert!(!recent.awaits(&object(), "other"));
+        recent.wrote(&object(), "other", Some("13".to_owned()));
+        recent.saw(&object(), Some("12"));
+        assert!(!recent.awaits(&object(), "one"));
+        assert!(recent.awaits(&object(), "other"));
     }
 
     #[test]
     fn a_version_that_is_no_number_is_not_awaited() {
         let recent = Recent::default();
-        recent.wrote(&object(), Some("x".to_owned()));
-        recent.wrote(&object(), None);
-        assert!(!recent.awaits(&object()));
+        recent.wrote(&object(), "one", Some("x".to_owned()));
+        recent.wrote(&object(), "one", None);
+        assert!(!recent.awaits(&object(), "one"));
     }
 }

@@ -1,8 +1,11 @@
 //! What has to be looked at again when something else has changed.
 
+use std::sync::LazyLock;
+
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
+use serde_json::{Map, Value};
 
 use super::cluster::Sender;
 use crate::api::{Drill, DrillGate, Phase};
@@ -58,11 +61,14 @@ impl Triggers {
         }
     }
 
-    /// A gate has changed, or is gone: its drills look at it.
+    /// A gate has changed, or is gone: its drills look at it. Those that stand need not where only
+    /// its status has changed, such as the number of its drills: each that comes would set off all.
     pub fn gate(&self, gate: &DrillGate) {
+        let is_news = is_news(gate);
         let gate = ObjectRef::from_obj(gate);
         for drill in self.drills.state() {
-            if gate_of(&drill) == gate && !is_over(&drill) {
+            let looks = !is_over(&drill) && (is_news || !drill_lives(&drill));
+            if looks && gate_of(&drill) == gate {
                 self.send_drill(ObjectRef::from_obj(&*drill));
             }
         }
@@ -111,6 +117,13 @@ pub fn gate_of(drill: &Drill) -> ObjectRef<DrillGate> {
     ObjectRef::new(&reference.name).within(&namespace.unwrap_or_default())
 }
 
+/// Whether a gate goes, or its status does not tell of its spec yet.
+fn is_news(gate: &DrillGate) -> bool {
+    let told = gate.status.as_ref();
+    let told = told.and_then(|status| status.observed_generation);
+    gate.metadata.deletion_timestamp.is_some() || told != gate.metadata.generation
+}
+
 fn phase(drill: &Drill) -> Option<Phase> {
     drill.status.as_ref().and_then(|status| status.phase)
 }
@@ -136,11 +149,12 @@ fn is_listed(object: &DynamicObject, drill: &Drill) -> bool {
     let environment = id
         .and_then(|id| drills.get(id))
         .and_then(|entry| entry.get("environment"));
-    environment.and_then(serde_json::Value::as_str) == Some(drill.spec.environment.as_str())
+    environment.and_then(Value::as_str) == Some(drill.spec.environment.as_str())
 }
 
 /// The active list of a plugin: nothing for an object of another kind.
-pub fn active_list(object: &DynamicObject) -> Option<serde_json::Map<String, serde_json::Value>> {
+pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
+    static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
     let spec = object.data.get("spec")?;
     let kind = object.types.as_ref().map(|types| types.kind.as_str());
     let configuration = match kind {
@@ -149,10 +163,5 @@ pub fn active_list(object: &DynamicObject) -> Option<serde_json::Map<String, ser
         _ => return None,
     };
     let drills = configuration.and_then(|configuration| configuration.get("drills"));
-    Some(
-        drills
-            .and_then(|drills| drills.as_object())
-            .cloned()
-            .unwrap_or_default(),
-    )
+    Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }

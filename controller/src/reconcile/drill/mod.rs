@@ -1,5 +1,6 @@
 //! One drill: brought up, kept as it should be, and taken away.
 
+mod place;
 pub mod status;
 pub mod step;
 
@@ -24,7 +25,7 @@ use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{Observation, Status, reason};
 use crate::resources::drill::{DrillInputs, DrillObjects};
 use crate::resources::metadata::DRILL_ID;
-use crate::resources::refusal::{DrillFacts, LivingDrill, check_drill};
+use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
 use crate::resources::{keys, names};
 use crate::route_key;
 use status::Telling;
@@ -87,20 +88,9 @@ impl Work<'_> {
         }
     }
 
-    fn refusals(&self) -> Vec<crate::resources::refusal::Refusal> {
+    fn refusals(&self) -> Vec<Refusal> {
         let cluster = &self.context.cluster;
-        let own = named_as(self.drill);
-        let living: Vec<LivingDrill> = match &self.gate {
-            None => Vec::new(),
-            Some(_) => cluster
-                .drills
-                .state_filter(|other| {
-                    named_as(other) != own && has_a_place(other) && shares_gate(self.drill, other)
-                })
-                .iter()
-                .map(|other| LivingDrill::of(other))
-                .collect(),
-        };
+        let living = place::rivals(self.drill, &cluster.drills.state());
         let hosts: Vec<&str> = self
             .drill
             .spec
@@ -254,7 +244,7 @@ impl Work<'_> {
             let manager = names::field_manager(self.id);
             let object = wanted.activation.reference();
             let version = self.context.writer.apply(&object, &body, &manager).await?;
-            self.context.cluster.wrote(&object, version);
+            self.context.cluster.wrote(&object, &manager, version);
         }
         let stale = self.known_objects();
         let stale = stale.into_iter().filter(|object| !refs.contains(object));
@@ -285,7 +275,11 @@ impl Work<'_> {
             namespaces: &namespaces,
         });
         let wanted = serde_json::to_value(&objects.activation).unwrap_or_default();
-        let lags = self.context.cluster.lags(&objects.activation.reference());
+        let (filter, manager) = (
+            objects.activation.reference(),
+            names::field_manager(self.id),
+        );
+        let lags = self.context.cluster.lags(&filter, &manager);
         let is_listed = lags || plugin.lists(self.id, &wanted);
         Ok(Some((objects, Entry { is_listed })))
     }
@@ -398,21 +392,4 @@ fn references(objects: &DrillObjects) -> Vec<ObjectRef> {
     let mut all: Vec<ObjectRef> = all.map(crate::resources::Object::reference).collect();
     all.sort();
     all
-}
-
-fn named_as(drill: &Drill) -> (String, String) {
-    (namespace(drill), drill.name_any())
-}
-
-fn shares_gate(one: &Drill, other: &Drill) -> bool {
-    super::triggers::gate_of(one) == super::triggers::gate_of(other)
-}
-
-/// Whether a drill has been accepted and is not over: it keeps its hosts.
-fn has_a_place(drill: &Drill) -> bool {
-    let phase = drill.status.as_ref().and_then(|status| status.phase);
-    matches!(
-        phase,
-        Some(Phase::Programming | Phase::Active | Phase::Ending)
-    )
 }

@@ -27,7 +27,7 @@ use crate::resources::conditions::{Observation, Status, reason};
 use crate::resources::gate::GateInputs;
 use crate::resources::metadata::{DRILL_ID, GATE, gate_label};
 use crate::resources::plugin::PluginKind;
-use crate::resources::refusal::{GateFacts, check_gate};
+use crate::resources::refusal::{GateFacts, Refusal, check_gate};
 use crate::resources::{Object, keys};
 use crate::route_key::Seed;
 use status::Telling;
@@ -112,7 +112,7 @@ impl Work<'_> {
         Ok(Action::requeue(again))
     }
 
-    fn refusals(&self) -> Vec<crate::resources::refusal::Refusal> {
+    fn refusals(&self) -> Vec<Refusal> {
         let cluster = &self.context.cluster;
         let namespaces = cluster.namespaces.state();
         let (label, value) = AMBIENT;
