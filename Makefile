@@ -24,7 +24,7 @@ export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -79,9 +79,18 @@ interop: interop-tools ## the suite with other JWT libraries (needs Node.js, Go 
 	$(STEP) 'suite with other JWT libraries'
 	@$(CARGO) test --package drillgate-tests --test interop
 
-bench: tools module ## what the filter costs, against its yardsticks (about 5 minutes)
+bench: bench-edge bench-drills ## what the filter costs against its yardsticks, and drills the controller
+
+bench-edge: tools module ## the first of the two alone (about 5 minutes)
 	$(STEP) 'benchmark: the filter against jwt_authn, Lua and no filter'
 	@$(CARGO) bench --quiet --package drillgate-tests --bench edge
+
+# The controller as it is shipped: an optimized build takes some minutes.
+bench-drills: control-plane ## the second alone (DRILLGATE_BENCH_DRILLS=1000, DRILLGATE_BENCH_REST_SECONDS=60)
+	$(STEP) 'building the command line (release)'
+	@$(CARGO) build --quiet --release --package drillgate
+	$(STEP) 'benchmark: the controller and the API server under many drills'
+	@DRILLGATE_BINARY=$(TARGET)/release/drillgate $(CARGO) bench --quiet --package drillgate-tests --bench controller
 
 fuzz: ## hostile input, made up for SECONDS=60 per target (needs a C++ compiler)
 	$(STEP) 'fuzzing for $(SECONDS) seconds per target'

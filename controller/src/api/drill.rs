@@ -20,7 +20,6 @@ const PRODUCTION: &str = "self.routes.all(r, has(r.production) == (self.mode == 
     kind = "Drill",
     namespaced,
     shortname = "drl",
-    category = "drillgate",
     status = "DrillStatus",
     derive = "PartialEq",
     doc = "A Drill steers signed requests to a sandbox for a while. Requests that carry X-Drill-Context, signed with a key of the gate for this drill and its environment, reach the sandbox or get 503; all other requests notice nothing.",

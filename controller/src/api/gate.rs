@@ -26,7 +26,6 @@ const MAX_NAME: &str = "size(self.metadata.name) <= 40 && !self.metadata.name.co
     kind = "DrillGate",
     namespaced,
     shortname = "dg",
-    category = "drillgate",
     status = "DrillGateStatus",
     derive = "PartialEq",
     doc = "A DrillGate is an edge through which drills go: gateway pods that verify X-Drill-Context, the keys that they verify it with, and the domain under which drill hosts lie. It lives in the namespace of the gateway pods. What it changes at the gateway drains open connections there once, when it is made or edited; a Drill does not.",

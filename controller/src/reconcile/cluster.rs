@@ -70,7 +70,7 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
 
     let (drills, drill_events) = decoded::<Drill>(client);
     let (gates, gate_events) = decoded::<DrillGate>(client);
-    let triggers = Triggers::new(drills.clone(), drill_sender, gate_sender);
+    let triggers = Triggers::new(drills.clone(), gates.clone(), drill_sender, gate_sender);
 
     let recent: Arc<Recent> = Arc::default();
     let ours = kinds.ours();
@@ -106,7 +106,8 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
 
     let api = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
     let (namespaces, events) = stored(kube::runtime::watcher(api, everything()).boxed());
-    others.push(each(events, |_| {}));
+    let of_namespaces = triggers.clone();
+    others.push(each(events, move |_| of_namespaces.surroundings()));
 
     let cluster = Arc::new(Cluster {
         gates,

@@ -35,6 +35,9 @@ pub struct Context {
     pub secrets: Secrets,
     /// Writes.
     pub writer: Writer,
+    /// Held while an entry of an active list is written: of several at the same time the API server
+    /// takes one, and works all others out anew.
+    pub active_list: tokio::sync::Mutex<()>,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The mesh's root namespace.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::api::ObjectRef;
+use crate::resources::conditions::reason;
 
 /// Why a reconciliation stopped half way. It is tried again.
 #[derive(Debug)]
@@ -41,6 +42,22 @@ impl Error {
             Error::NotLeader => "NotLeader",
             Error::Api(error) => api_category(error),
             Error::Random(_) => "Random",
+        }
+    }
+
+    /// Whether people have to mend it: then it is told as a condition, too.
+    pub(super) fn is_lasting(&self) -> bool {
+        matches!(
+            self.category(),
+            "Conflict" | "Invalid" | "Forbidden" | "NotFound"
+        )
+    }
+
+    /// The reason that a condition carries.
+    pub(super) fn condition_reason(&self) -> &'static str {
+        match self {
+            Error::Conflict { .. } => "Conflict",
+            _ => reason::FAILED,
         }
     }
 

@@ -83,6 +83,7 @@ pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), 
         }
     }
     for plugin in plugins {
+        let _alone = context.active_list.lock().await;
         context.writer.withdraw(&plugin, &manager).await?;
     }
     Ok(())

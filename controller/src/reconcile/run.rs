@@ -155,6 +155,7 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
             replica.leadership.clone(),
             &settings.identity,
         ),
+        active_list: tokio::sync::Mutex::default(),
         metrics: replica.metrics.clone(),
         root_namespace: settings.root_namespace.clone(),
         failures: Failures::default(),

@@ -26,6 +26,7 @@ where
     let events = kube::runtime::watcher(api, watcher::Config::default());
     let (store, writer) = reflector::store();
     let events = events.try_filter_map(|event| async move { Ok(readable(event)) });
+    let events = events.modify(without_managers);
     let events = events.default_backoff().reflect(writer).touched_objects();
     (store, logged::<K>(events.boxed()))
 }
@@ -54,6 +55,11 @@ fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) ->
     }
 }
 
+/// Who manages which field is half of an object, and nobody asks a store for it.
+fn without_managers<K: Resource>(object: &mut K) {
+    object.meta_mut().managed_fields = None;
+}
+
 pub(super) fn stored<K>(
     events: Events<K>,
 ) -> (Store<K>, BoxStream<'static, Result<K, watcher::Error>>)
@@ -73,10 +79,7 @@ where
 {
     let writer = reflector::store::Writer::new(resource);
     let store = writer.as_reader();
-    let events = events.modify(|object| {
-        // Half of an object, and nobody asks for it.
-        object.meta_mut().managed_fields = None;
-    });
+    let events = events.modify(without_managers);
     let events = events.default_backoff().reflect(writer).touched_objects();
     (store, logged::<K>(events.boxed()))
 }

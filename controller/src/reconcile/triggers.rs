@@ -15,6 +15,7 @@ use crate::resources::metadata::{DRILL, GATE, gate_label};
 #[derive(Clone)]
 pub struct Triggers {
     drills: Store<Drill>,
+    gates: Store<DrillGate>,
     drill: Sender<Drill>,
     gate: Sender<DrillGate>,
 }
@@ -22,11 +23,13 @@ pub struct Triggers {
 impl Triggers {
     pub(super) fn new(
         drills: Store<Drill>,
+        gates: Store<DrillGate>,
         drill: Sender<Drill>,
         gate: Sender<DrillGate>,
     ) -> Triggers {
         Triggers {
             drills,
+            gates,
             drill,
             gate,
         }
@@ -88,14 +91,16 @@ impl Triggers {
         }
     }
 
-    /// Gateways or production's routes have changed: whoever was refused looks again, and the gates
-    /// look whether all still fits.
+    /// Gateways, namespaces or production's routes have changed: whoever was refused looks again,
+    /// and the gates look whether all still fits.
     pub fn surroundings(&self) {
         for drill in self.drills.state() {
             if matches!(phase(&drill), None | Some(Phase::Pending)) {
                 self.send_drill(ObjectRef::from_obj(&*drill));
             }
-            self.send_gate(gate_of(&drill));
+        }
+        for gate in self.gates.state() {
+            self.send_gate(ObjectRef::from_obj(&*gate));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{condition, gated, is_in};
 
 #[tokio::test]
 async fn a_drill_is_brought_up_and_its_deletion_leaves_nothing() {
-    let (_plane, scene, _controller) = gated().await;
+    let (plane, scene, _controller) = gated().await;
     let gate_objects = scene.ours().await;
 
     let drill = scene.drill("orders");
@@ -34,6 +34,33 @@ async fn a_drill_is_brought_up_and_its_deletion_leaves_nothing() {
         "{:?}",
         scene.ours().await
     );
+
+    // As people say it.
+    let namespaces = [&scene.gateway, &scene.sandbox];
+    for (name, namespace) in ["drillgate/edge", "drill/orders"]
+        .into_iter()
+        .zip(namespaces)
+    {
+        plane
+            .kubectl([
+                "wait",
+                "--for=condition=Ready",
+                name,
+                "-n",
+                namespace,
+                "--timeout=30s",
+            ])
+            .await;
+    }
+    for (kind, name, namespace) in [
+        ("drillgate", "edge", namespaces[0]),
+        ("drl", "orders", namespaces[1]),
+    ] {
+        let row = plane
+            .kubectl(["get", kind, name, "-n", namespace, "--no-headers"])
+            .await;
+        assert!(row.contains("True"), "{row}");
+    }
 
     scene.delete(&drill).await;
     scene.gone(&drill).await;

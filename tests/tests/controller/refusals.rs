@@ -157,7 +157,6 @@ async fn a_gate_says_what_it_lacks_and_goes_on_when_it_is_mended() {
     );
     assert_eq!(scene.ours().await, Vec::<String>::new());
 
-    scene.apply(scene.istio_gateway(json!(["*"]))).await;
     let mut short = key("ci", 7);
     short["k"] = json!("c2hvcnQ");
     scene.apply(scene.secret("missing", &short)).await;
@@ -168,6 +167,13 @@ async fn a_gate_says_what_it_lacks_and_goes_on_when_it_is_mended() {
         .await;
 
     scene.apply(scene.secret("missing", &key("ci", 7))).await;
+    scene
+        .gate_until(|gate| {
+            gate_condition(gate, "KeysResolved").is_some_and(|held| held.0 == "True")
+        })
+        .await;
+    // Nothing but the Gateway changes now, and there is no drill.
+    scene.apply(scene.istio_gateway(json!(["*"]))).await;
     scene
         .gate_until(|gate| gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True"))
         .await;

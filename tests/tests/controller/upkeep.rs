@@ -232,3 +232,25 @@ async fn a_gate_that_is_deleted_takes_its_objects_along_and_its_drills_wait() {
     scene.delete(&scene.drill("orders")).await;
     scene.gone(&scene.drill("orders")).await;
 }
+
+#[tokio::test]
+async fn a_drill_and_a_gate_can_be_deleted_when_istios_definitions_are_gone() {
+    let (plane, scene, _controller) = gated().await;
+    scene.apply(scene.drill("orders")).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+    for definition in [
+        "virtualservices.networking.istio.io",
+        "destinationrules.networking.istio.io",
+        "authorizationpolicies.security.istio.io",
+        "trafficextensions.extensions.istio.io",
+        "wasmplugins.extensions.istio.io",
+    ] {
+        plane.kubectl(["delete", "crd", definition]).await;
+    }
+    scene.delete(&scene.drill("orders")).await;
+    scene.gone(&scene.drill("orders")).await;
+    scene.delete(&scene.gate()).await;
+    scene.gone(&scene.gate()).await;
+}

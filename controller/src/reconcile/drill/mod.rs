@@ -22,7 +22,7 @@ use super::objects;
 use super::plugin::{self, Plugin};
 use super::writer::{MANAGER, namespace};
 use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
-use crate::resources::conditions::{Observation, Status, reason};
+use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
 use crate::resources::metadata::DRILL_ID;
 use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
@@ -171,9 +171,9 @@ impl Work<'_> {
     async fn program(&self, plugin: Option<Plugin>) -> Result<Action, Error> {
         match self.apply(plugin.clone()).await {
             Ok(()) => {}
-            Err(error @ (Error::Conflict { .. } | Error::Invalid { .. })) => {
+            Err(error) if error.is_lasting() => {
                 let told = Telling::new(self.drill, &self.now);
-                let told = told.not_applied(error_reason(&error), error.to_string());
+                let told = told.not_applied(error.condition_reason(), error.to_string());
                 if self.tell_status(&told).await? {
                     let note = error.to_string();
                     self.context
@@ -243,6 +243,7 @@ impl Work<'_> {
             let body = serde_json::to_value(&wanted.activation).unwrap_or_default();
             let manager = names::field_manager(self.id);
             let object = wanted.activation.reference();
+            let _alone = self.context.active_list.lock().await;
             let version = self.context.writer.apply(&object, &body, &manager).await?;
             self.context.cluster.wrote(&object, &manager, version);
         }
@@ -297,7 +298,11 @@ impl Work<'_> {
             generation: plugin.generation,
             drill: Some((&id, &self.drill.spec.environment)),
         };
-        edge::ask(&question, &self.now).await
+        let observed = edge::ask(&question, &self.now).await;
+        if observed.status == Status::False {
+            self.context.metrics.probe_failed();
+        }
+        observed
     }
 
     async fn end(&self) -> Result<Action, Error> {
@@ -375,13 +380,6 @@ impl Work<'_> {
 /// How a drill's place in the active list stands.
 struct Entry {
     is_listed: bool,
-}
-
-fn error_reason(error: &Error) -> &'static str {
-    match error {
-        Error::Conflict { .. } => "Conflict",
-        _ => reason::FAILED,
-    }
 }
 
 fn references(objects: &DrillObjects) -> Vec<ObjectRef> {

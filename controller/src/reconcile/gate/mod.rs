@@ -23,7 +23,7 @@ use super::writer::{FINALIZER, MANAGER, namespace};
 use super::{objects, plugin};
 use crate::api::{DrillGate, DrillGateStatus, ObjectRef, Phase};
 use crate::keyfile::Jwk;
-use crate::resources::conditions::{Observation, Status, reason};
+use crate::resources::conditions::{Observation, Status};
 use crate::resources::gate::GateInputs;
 use crate::resources::metadata::{DRILL_ID, GATE, gate_label};
 use crate::resources::plugin::PluginKind;
@@ -88,12 +88,8 @@ impl Work<'_> {
         }
         let wanted = self.wanted(&keys).await?;
         if let Err(error) = self.apply(&wanted).await {
-            if matches!(error, Error::Conflict { .. } | Error::Invalid { .. }) {
-                let reason = match error {
-                    Error::Conflict { .. } => "Conflict",
-                    _ => reason::FAILED,
-                };
-                let told = telling().not_applied(reason, error.to_string());
+            if error.is_lasting() {
+                let told = telling().not_applied(error.condition_reason(), error.to_string());
                 if self.tell_status(&told).await? {
                     self.tell(EventType::Warning, error.category(), error.to_string())
                         .await;
