@@ -4,6 +4,7 @@
 //! return values, not errors.
 
 pub mod audit;
+pub mod bench;
 pub mod control_plane;
 pub mod gate;
 mod grpc;

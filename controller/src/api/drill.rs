@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{DNS_LABEL, DNS_NAME, is_default};
-use super::{DrillStatus, Duration};
+use super::{DrillStatus, Duration, Phase};
 
 /// Owned mode needs to know production, authority mode must not.
 const PRODUCTION: &str = "self.routes.all(r, has(r.production) == (self.mode == 'Owned'))";
@@ -110,6 +110,13 @@ pub struct DrillSpec {
     /// What protects the sandbox from the drill.
     #[serde(default, skip_serializing_if = "is_default")]
     pub circuit_breaker: CircuitBreaker,
+}
+
+impl Drill {
+    /// Where it stands in its life; nothing before the controller has seen it.
+    pub fn phase(&self) -> Option<Phase> {
+        self.status.as_ref().and_then(|status| status.phase)
+    }
 }
 
 /// A gate, by name.

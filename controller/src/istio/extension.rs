@@ -19,18 +19,9 @@ use super::{TargetRef, WorkloadSelector};
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct WasmPluginSpec {
-    /// The pods that it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub selector: Option<WorkloadSelector>,
-    /// The gateways that it is for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target_refs: Option<Vec<TargetRef>>,
-    /// Where in the chain of filters it goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub phase: Option<PluginPhase>,
-    /// Its place among those of the same phase: the highest first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<i32>,
+    /// Where it goes.
+    #[serde(flatten)]
+    pub placement: Placement,
     /// The module.
     #[serde(flatten)]
     pub wasm: WasmConfig,
@@ -49,6 +40,18 @@ pub struct WasmPluginSpec {
 )]
 #[serde(rename_all = "camelCase", default)]
 pub struct TrafficExtensionSpec {
+    /// Where it goes.
+    #[serde(flatten)]
+    pub placement: Placement,
+    /// The module.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wasm: Option<WasmConfig>,
+}
+
+/// Which proxies a module is for, and where in them it goes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Placement {
     /// The pods that it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selector: Option<WorkloadSelector>,
@@ -61,9 +64,6 @@ pub struct TrafficExtensionSpec {
     /// Its place among those of the same phase: the highest first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<i32>,
-    /// The module.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wasm: Option<WasmConfig>,
 }
 
 /// A wasm module and its configuration.

@@ -20,8 +20,8 @@ pub use destination_rule::{
     TcpSettings, TrafficPolicy,
 };
 pub use extension::{
-    FailStrategy, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig, WasmPlugin,
-    WasmPluginSpec,
+    FailStrategy, Placement, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig,
+    WasmPlugin, WasmPluginSpec,
 };
 pub use gateway::{Gateway, GatewaySpec, Server, ServerPort, ServerTls};
 pub use target::{TargetRef, WorkloadSelector};

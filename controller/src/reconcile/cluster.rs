@@ -11,7 +11,7 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, DynamicObject, PartialObjectMeta};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef as StoreRef, Store};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
@@ -37,7 +37,7 @@ pub struct Cluster {
     /// The namespaces, by their metadata.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// What we have made, by kind.
-    pub ours: BTreeMap<String, Store<DynamicObject>>,
+    ours: BTreeMap<String, (ApiResource, Store<DynamicObject>)>,
     /// The kinds that the cluster serves.
     pub kinds: Kinds,
     /// What has been written and is not in `ours` yet.
@@ -79,8 +79,8 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
         let events = kube::runtime::watcher(api, config).boxed();
         let (store, events) = stored_with(events, resource.clone());
-        let kind = resource.kind.clone();
-        let (triggers, recent, held) = (triggers.clone(), recent.clone(), store.clone());
+        let ours = (resource.kind.clone(), (resource.clone(), store.clone()));
+        let (triggers, recent, held) = (triggers.clone(), recent.clone(), store);
         others.push(each(events, move |object| {
             // The store has it already, or has lost it already.
             let now = held.get(&StoreRef::from_obj_with(object, resource.clone()));
@@ -88,7 +88,7 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
             recent.saw(&reference(object), version.as_deref());
             triggers.ours(object);
         }));
-        (kind, store)
+        ours
     });
     let ours = ours.collect();
 
@@ -147,18 +147,16 @@ impl Cluster {
         let _ = self.gateways.wait_until_ready().await;
         let _ = self.virtual_services.wait_until_ready().await;
         let _ = self.namespaces.wait_until_ready().await;
-        for store in self.ours.values() {
+        for (_, store) in self.ours.values() {
             let _ = store.wait_until_ready().await;
         }
     }
 
     /// An object of ours, as the store has it.
     pub fn our(&self, object: &ObjectRef) -> Option<Arc<DynamicObject>> {
-        let store = self.ours.get(&object.kind)?;
-        store.find(|held| {
-            held.name_any() == object.name
-                && held.namespace().as_deref() == Some(object.namespace.as_str())
-        })
+        let (resource, store) = self.ours.get(&object.kind)?;
+        let key = StoreRef::new_with(&object.name, resource.clone()).within(&object.namespace);
+        store.get(&key)
     }
 
     /// Whether the store does not show yet what `manager` has written to `object` last.
@@ -179,7 +177,7 @@ impl Cluster {
     pub fn our_objects(&self, wanted: impl Fn(&DynamicObject) -> bool) -> Vec<Arc<DynamicObject>> {
         let stores = self.ours.values();
         stores
-            .flat_map(|store| store.state_filter(&wanted))
+            .flat_map(|(_, store)| store.state_filter(&wanted))
             .collect()
     }
 

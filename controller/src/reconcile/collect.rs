@@ -12,11 +12,10 @@ use uuid::Uuid;
 use super::cluster::{Cluster, reference};
 use super::context::Context;
 use super::error::{Error, named};
-use super::triggers::active_list;
+use super::plugin::{self, active_list};
 use super::writer::MANAGER;
 use crate::api::Drill;
 use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT};
-use crate::resources::names;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(30);
@@ -54,16 +53,13 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
             tracing::info!(object = %named(&name), "collected: it has no living drill, or is past its end");
         }
     }
-    for plugin in context
+    for filter in context
         .cluster
         .our_objects(|object| active_list(object).is_some())
     {
-        let name = reference(&plugin);
-        for id in stale_entries(&plugin, &context.cluster, &now) {
-            context
-                .writer
-                .withdraw(&name, &names::field_manager(id))
-                .await?;
+        let name = reference(&filter);
+        for id in stale_entries(&filter, &context.cluster, &now) {
+            plugin::withdraw_from(context, &name, id).await?;
             context.metrics.collected("ActiveListEntry");
             tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
         }

@@ -56,15 +56,13 @@ impl Context {
     pub fn measure_drills(&self) {
         let drills = self.cluster.drills.state();
         for (phase, name) in PHASES {
-            let is_in = |drill: &&Arc<Drill>| {
-                drill.status.as_ref().and_then(|status| status.phase) == Some(phase)
-            };
+            let is_in = |drill: &&Arc<Drill>| drill.phase() == Some(phase);
             self.metrics
                 .set_drills(name, drills.iter().filter(is_in).count());
         }
         let ends = drills.iter().filter_map(|drill| {
             let status = drill.status.as_ref()?;
-            let lives = matches!(status.phase, Some(Phase::Programming | Phase::Active));
+            let lives = matches!(drill.phase(), Some(Phase::Programming | Phase::Active));
             let end = status.expires_at.as_ref().filter(|_| lives)?;
             u64::try_from(end.0.as_second()).ok()
         });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use drill_context::{Claims, DrillId, TokenType, sign};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::metrics::Metrics;
 use super::probe::{Running, Target, probe};
 use crate::api::DrillGate;
 use crate::keyfile::Jwk;
@@ -28,8 +29,16 @@ pub struct Question<'a> {
     pub drill: Option<(&'a str, &'a str)>,
 }
 
-/// Asks every replica that the gate's address leads to.
-pub async fn ask(question: &Question<'_>, now: &Time) -> Observation {
+/// Asks every replica that the gate's address leads to; counts it where one does not run with it.
+pub async fn ask(question: &Question<'_>, now: &Time, metrics: &Metrics) -> Observation {
+    let observed = observe(question, now).await;
+    if observed.status == Status::False {
+        metrics.probe_failed();
+    }
+    observed
+}
+
+async fn observe(question: &Question<'_>, now: &Time) -> Observation {
     let Some(settings) = &question.gate.spec.probe else {
         return unknown("the gate has no probe.address, so nobody has asked the gateway");
     };

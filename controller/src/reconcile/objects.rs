@@ -1,24 +1,66 @@
 //! Applying and removing whole objects.
 
+use kube::Resource;
+use kube::api::DynamicObject;
+use kube::runtime::events::EventType;
+
 use super::applied::{is_current, stamped};
+use super::cluster::{Cluster, reference};
 use super::context::Context;
-use super::error::Error;
+use super::error::{Error, named};
+use super::writer::MANAGER;
 use crate::api::ObjectRef;
 use crate::resources::Object;
 
-/// Applies an object that is not as it should be; says whether it was not there at all.
-pub async fn apply(context: &Context, object: &Object, manager: &str) -> Result<bool, Error> {
+/// Applies the objects of `about` that are not as they should be. One that is gone although
+/// `about` `stood` already was deleted by hand: people are told.
+pub async fn apply<'a, K: Resource<DynamicType = ()>>(
+    context: &Context,
+    about: &K,
+    objects: impl IntoIterator<Item = &'a Object>,
+    stood: bool,
+) -> Result<(), Error> {
+    for object in objects {
+        let was_missing = apply_one(context, object).await?;
+        if was_missing && stood {
+            let name = named(&object.reference());
+            let note = format!("{name} was gone and has been made again");
+            let writer = &context.writer;
+            writer
+                .tell(about, EventType::Warning, "Repaired", note)
+                .await;
+        }
+    }
+    Ok(())
+}
+
+/// Says whether the object was not there at all.
+async fn apply_one(context: &Context, object: &Object) -> Result<bool, Error> {
     let name = object.reference();
     let body = stamped(object);
     let observed = context.cluster.our(&name);
     let is_there = observed.is_some();
     let current = observed.is_some_and(|observed| is_current(&observed, &body));
-    if current || context.cluster.lags(&name, manager) {
+    if current || context.cluster.lags(&name, MANAGER) {
         return Ok(false);
     }
-    let version = context.writer.apply(&name, &body, manager).await?;
-    context.cluster.wrote(&name, manager, version);
+    let version = context.writer.apply(&name, &body, MANAGER).await?;
+    context.cluster.wrote(&name, MANAGER, version);
     Ok(!is_there)
+}
+
+/// All that has been made for a gate or a drill: what its status has `told`, and what is seen.
+pub fn known(
+    cluster: &Cluster,
+    told: Option<&[ObjectRef]>,
+    is_its: impl Fn(&DynamicObject) -> bool,
+) -> Vec<ObjectRef> {
+    let seen = cluster.our_objects(is_its);
+    let seen = seen.iter().map(|object| reference(object));
+    let mut known: Vec<ObjectRef> = seen.chain(told.into_iter().flatten().cloned()).collect();
+    known.sort();
+    known.dedup();
+    known
 }
 
 /// Removes objects: what routes requests before what is routed to.

@@ -1,20 +1,19 @@
 //! A gate's filter, as it stands in the cluster: where its drills have their entries.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use kube::ResourceExt;
 use kube::api::{ApiResource, DynamicObject};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cluster::{Cluster, reference};
 use super::context::Context;
 use super::error::Error;
-use super::triggers::{active_list, gate_of};
-use super::writer::namespace;
+use super::triggers::gate_of;
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::istio::{TrafficExtension, WasmPlugin};
-use crate::resources::metadata::ROUTE_SEED;
+use crate::resources::metadata::{ROUTE_SEED, namespace_of};
 use crate::resources::plugin::PluginKind;
 use crate::resources::{Object, names};
 use crate::route_key::Seed;
@@ -34,11 +33,12 @@ pub struct Plugin {
 
 impl Plugin {
     /// Whether the active list has the entry of this drill, as `activation` wants it.
-    pub fn lists(&self, drill: Uuid, activation: &Value) -> bool {
+    pub fn lists(&self, drill: Uuid, activation: &Object) -> bool {
         let id = drill.to_string();
-        let wanted =
-            configuration(activation).and_then(|configuration| configuration.get("drills"));
-        let wanted = wanted.and_then(|drills| drills.get(&id));
+        let wanted = configuration_of(activation);
+        let wanted = wanted
+            .as_ref()
+            .and_then(|wanted| wanted.get("drills")?.get(&id));
         let listed = active_list(&self.object).and_then(|drills| drills.get(&id));
         wanted.is_some() && listed == wanted
     }
@@ -47,7 +47,7 @@ impl Plugin {
 /// The filter of `gate`, if it stands.
 pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
-    let object = cluster.our(&name(kind, &namespace(gate), &gate.name_any()))?;
+    let object = cluster.our(&name(kind, &namespace_of(gate), &gate.name_any()))?;
     let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
     let generation = configuration(&object.data)?.get("generation")?;
     // A control plane may carry a whole number as a double.
@@ -83,10 +83,39 @@ pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), 
         }
     }
     for plugin in plugins {
-        let _alone = context.active_list.lock().await;
-        context.writer.withdraw(&plugin, &manager).await?;
+        withdraw_from(context, &plugin, id).await?;
     }
     Ok(())
+}
+
+/// Takes a drill's entry out of this filter.
+pub async fn withdraw_from(context: &Context, plugin: &ObjectRef, id: Uuid) -> Result<(), Error> {
+    let _alone = context.active_list.lock().await;
+    let manager = names::field_manager(id);
+    context.writer.withdraw(plugin, &manager).await?;
+    Ok(())
+}
+
+/// Puts a drill's entry into its gate's filter.
+pub async fn list(context: &Context, id: Uuid, activation: &Object) -> Result<(), Error> {
+    let body = serde_json::to_value(activation).unwrap_or_default();
+    let (plugin, manager) = (activation.reference(), names::field_manager(id));
+    let _alone = context.active_list.lock().await;
+    let version = context.writer.apply(&plugin, &body, &manager).await?;
+    context.cluster.wrote(&plugin, &manager, version);
+    Ok(())
+}
+
+/// The active list of a filter: nothing for an object of another kind.
+pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
+    static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    let kind = object.types.as_ref().map(|types| types.kind.as_str());
+    if !matches!(kind, Some("WasmPlugin" | "TrafficExtension")) {
+        return None;
+    }
+    object.data.get("spec")?;
+    let drills = configuration(&object.data).and_then(|configuration| configuration.get("drills"));
+    Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }
 
 fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
@@ -117,14 +146,12 @@ pub async fn seed(
     kind: PluginKind,
     gate: &DrillGate,
 ) -> Result<Option<Seed>, Error> {
-    let name = name(kind, &namespace(gate), &gate.name_any());
-    let seen = context.cluster.our(&name);
-    let object = match seen {
-        Some(object) => Some((*object).clone()),
-        None => context.writer.read(&name).await?,
-    };
-    let seed = object.and_then(|object| object.annotations().get(ROUTE_SEED)?.parse().ok());
-    Ok(seed)
+    let name = name(kind, &namespace_of(gate), &gate.name_any());
+    let seed = |object: &DynamicObject| object.annotations().get(ROUTE_SEED)?.parse().ok();
+    match context.cluster.our(&name) {
+        Some(object) => Ok(seed(&object)),
+        None => Ok(context.writer.read(&name).await?.as_ref().and_then(seed)),
+    }
 }
 
 /// The configuration in an object that is a gate's filter.

@@ -1,13 +1,12 @@
 //! What has to be looked at again when something else has changed.
 
-use std::sync::LazyLock;
-
 use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::cluster::Sender;
+use super::plugin::active_list;
 use crate::api::{Drill, DrillGate, Phase};
 use crate::resources::metadata::{DRILL, GATE, gate_label};
 
@@ -84,7 +83,7 @@ impl Triggers {
             return;
         }
         for other in self.drills.state() {
-            let waits = matches!(phase(&other), None | Some(Phase::Pending));
+            let waits = matches!(other.phase(), None | Some(Phase::Pending));
             if waits && gate_of(&other) == gate_of(drill) {
                 self.send_drill(ObjectRef::from_obj(&*other));
             }
@@ -95,7 +94,7 @@ impl Triggers {
     /// and the gates look whether all still fits.
     pub fn surroundings(&self) {
         for drill in self.drills.state() {
-            if matches!(phase(&drill), None | Some(Phase::Pending)) {
+            if matches!(drill.phase(), None | Some(Phase::Pending)) {
                 self.send_drill(ObjectRef::from_obj(&*drill));
             }
         }
@@ -129,16 +128,12 @@ fn is_news(gate: &DrillGate) -> bool {
     gate.metadata.deletion_timestamp.is_some() || told != gate.metadata.generation
 }
 
-fn phase(drill: &Drill) -> Option<Phase> {
-    drill.status.as_ref().and_then(|status| status.phase)
-}
-
 fn is_over(drill: &Drill) -> bool {
-    matches!(phase(drill), Some(Phase::Ended | Phase::Failed))
+    matches!(drill.phase(), Some(Phase::Ended | Phase::Failed))
 }
 
 fn drill_lives(drill: &Drill) -> bool {
-    matches!(phase(drill), Some(Phase::Active | Phase::Programming))
+    matches!(drill.phase(), Some(Phase::Active | Phase::Programming))
 }
 
 /// Whether a plugin's active list has the drill. Any other object of the gate has no list, and
@@ -155,18 +150,4 @@ fn is_listed(object: &DynamicObject, drill: &Drill) -> bool {
         .and_then(|id| drills.get(id))
         .and_then(|entry| entry.get("environment"));
     environment.and_then(Value::as_str) == Some(drill.spec.environment.as_str())
-}
-
-/// The active list of a plugin: nothing for an object of another kind.
-pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
-    static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-    let spec = object.data.get("spec")?;
-    let kind = object.types.as_ref().map(|types| types.kind.as_str());
-    let configuration = match kind {
-        Some("WasmPlugin") => spec.get("pluginConfig"),
-        Some("TrafficExtension") => spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")),
-        _ => return None,
-    };
-    let drills = configuration.and_then(|configuration| configuration.get("drills"));
-    Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::core::object::HasStatus;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt};
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::error::Error;
 use super::leader::Leadership;
 use crate::api::ObjectRef;
+use crate::resources::metadata::namespace_of;
 
 /// The field manager of gates' objects, and of whole objects of drills.
 pub const MANAGER: &str = "drillgate";
@@ -133,34 +135,55 @@ impl Writer {
             "finalizers": finalizers,
             "resourceVersion": object.resource_version(),
         }});
-        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace(object));
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace_of(object));
         let patch = Patch::Merge(&body);
         let (name, params) = (object.name_any(), PatchParams::default());
         let patched = self.write(api.patch(&name, &params, &patch)).await?;
         patched.map_err(|error| Error::about(&reference(object), error))
     }
 
-    /// Writes the whole status, if the object still is as it was read.
-    pub async fn status<K>(&self, object: &K, status: &impl Serialize) -> Result<(), Error>
+    /// Takes our finalizer off. An object that is gone has none.
+    pub async fn release<K>(&self, object: &K) -> Result<(), Error>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
             + Clone
             + DeserializeOwned
             + std::fmt::Debug,
     {
+        match self.set_finalizer(object, false).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.category() == "NotFound" => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the whole status, unless it says so already, and if the object still is as it was
+    /// read; says whether there was anything to write.
+    pub async fn status<K>(&self, object: &K, told: &K::Status) -> Result<bool, Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + HasStatus
+            + Clone
+            + DeserializeOwned
+            + std::fmt::Debug,
+        K::Status: Serialize + PartialEq,
+    {
+        if object.status() == Some(told) {
+            return Ok(false);
+        }
         let body = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
             "metadata": {"resourceVersion": object.resource_version()},
-            "status": status,
+            "status": told,
         });
-        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace(object));
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace_of(object));
         let params = PatchParams::apply(STATUS_MANAGER);
         let (name, patch) = (object.name_any(), Patch::Apply(&body));
         match self.write(api.patch_status(&name, &params, &patch)).await? {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
             // It has been deleted in between, and there is nothing left to tell.
-            Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(true),
             Err(error) => Err(Error::about(&reference(object), error)),
         }
     }
@@ -194,17 +217,12 @@ impl Writer {
     }
 }
 
-/// The namespace of a namespaced object.
-pub(super) fn namespace<K: Resource>(object: &K) -> String {
-    object.namespace().unwrap_or_default()
-}
-
 /// A reference to a custom resource of ours.
 pub(super) fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef {
     ObjectRef {
         api_version: K::api_version(&()).into_owned(),
         kind: K::kind(&()).into_owned(),
-        namespace: namespace(object),
+        namespace: namespace_of(object),
         name: object.name_any(),
     }
 }

@@ -75,6 +75,58 @@ pub struct Observation {
     pub message: String,
 }
 
+/// The conditions of one object, as they are told at one time about one generation of its spec.
+#[derive(Debug)]
+pub struct Conditions<'a> {
+    list: Vec<Condition>,
+    generation: Option<i64>,
+    now: &'a Time,
+}
+
+impl<'a> Conditions<'a> {
+    /// Begins with what has been told before.
+    pub fn new(told: &[Condition], generation: Option<i64>, now: &'a Time) -> Conditions<'a> {
+        Conditions {
+            list: told.to_vec(),
+            generation,
+            now,
+        }
+    }
+
+    /// Tells one.
+    pub fn observe(&mut self, observation: Observation) {
+        set(&mut self.list, observation, self.generation, self.now);
+    }
+
+    /// Tells one by its parts.
+    pub fn set(
+        &mut self,
+        kind: &'static str,
+        status: Status,
+        reason: &'static str,
+        message: String,
+    ) {
+        self.observe(Observation {
+            kind,
+            status,
+            reason,
+            message,
+        });
+    }
+
+    /// What is told of one that does not hold, if so.
+    pub fn unmet(&self, kind: &str) -> Option<&str> {
+        let mut list = self.list.iter();
+        let unmet = |held: &&Condition| held.type_ == kind && held.status == Status::False.as_str();
+        list.find(unmet).map(|held| held.message.as_str())
+    }
+
+    /// All of them.
+    pub fn into_list(self) -> Vec<Condition> {
+        self.list
+    }
+}
+
 /// Puts `observation` into `conditions`. The time of the last transition moves on only when the
 /// status changes, so that observing the same twice changes nothing.
 pub fn set(

@@ -80,7 +80,7 @@ pub(super) fn of_drill(
 }
 
 /// The namespace that an object of ours is in; both kinds are namespaced, so it has one.
-pub(super) fn namespace_of<K: Resource>(object: &K) -> String {
+pub(crate) fn namespace_of<K: Resource>(object: &K) -> String {
     object.namespace().unwrap_or_default()
 }
 

@@ -9,8 +9,8 @@ use super::metadata::{self, namespace_of};
 use super::{Object, names};
 use crate::api::{AuditLevel, DrillGate, Extension, Mode, PullPolicy};
 use crate::istio::{
-    FailStrategy, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig, WasmPlugin,
-    WasmPluginSpec,
+    FailStrategy, Placement, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig,
+    WasmPlugin, WasmPluginSpec,
 };
 use crate::keyfile::Jwk;
 use crate::route_key::Seed;
@@ -42,20 +42,15 @@ impl PluginKind {
     }
 
     /// An object with this module.
-    fn object(self, metadata: ObjectMeta, wasm: WasmConfig) -> Object {
+    fn object(self, metadata: ObjectMeta, placement: Placement, wasm: WasmConfig) -> Object {
         match self {
             PluginKind::WasmPlugin => {
-                let spec = WasmPluginSpec {
-                    wasm,
-                    ..WasmPluginSpec::default()
-                };
+                let spec = WasmPluginSpec { placement, wasm };
                 Object::WasmPlugin(WasmPlugin { metadata, spec })
             }
             PluginKind::TrafficExtension => {
-                let spec = TrafficExtensionSpec {
-                    wasm: Some(wasm),
-                    ..TrafficExtensionSpec::default()
-                };
+                let wasm = Some(wasm);
+                let spec = TrafficExtensionSpec { placement, wasm };
                 Object::TrafficExtension(TrafficExtension { metadata, spec })
             }
         }
@@ -88,20 +83,13 @@ pub(super) fn plugin(
         plugin_config: Some(configuration(gate, keys, generation)),
         fail_strategy: Some(FailStrategy::FailOpen),
     };
-    let mut object = kind.object(metadata, wasm);
-    let (selector, target_refs) = (gate.spec.selector.clone(), gate.spec.target_refs.clone());
-    match &mut object {
-        Object::WasmPlugin(WasmPlugin { spec, .. }) => {
-            (spec.selector, spec.target_refs) = (selector, target_refs);
-            (spec.phase, spec.priority) = (Some(PluginPhase::Authn), Some(PRIORITY));
-        }
-        Object::TrafficExtension(TrafficExtension { spec, .. }) => {
-            (spec.selector, spec.target_refs) = (selector, target_refs);
-            (spec.phase, spec.priority) = (Some(PluginPhase::Authn), Some(PRIORITY));
-        }
-        _ => {}
-    }
-    object
+    let placement = Placement {
+        selector: gate.spec.selector.clone(),
+        target_refs: gate.spec.target_refs.clone(),
+        phase: Some(PluginPhase::Authn),
+        priority: Some(PRIORITY),
+    };
+    kind.object(metadata, placement, wasm)
 }
 
 /// The filter's configuration without `drills`.
@@ -183,7 +171,7 @@ pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Obje
         plugin_config: Some(json!({ "drills": drills })),
         ..WasmConfig::default()
     };
-    kind.object(bare(gate), wasm)
+    kind.object(bare(gate), Placement::default(), wasm)
 }
 
 /// The body of a server-side apply that takes the drill's entry away again: the same field manager

@@ -94,7 +94,7 @@ impl Drop for Drills {
 fn take(phases: &mut Phases, event: Event<Drill>) {
     match event {
         Event::Apply(drill) | Event::InitApply(drill) => {
-            let phase = drill.status.as_ref().and_then(|status| status.phase);
+            let phase = drill.phase();
             phases.insert(drill.name_any(), phase);
         }
         Event::Delete(drill) => {

@@ -12,8 +12,9 @@ mod stage;
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use drillgate_tests::bench::output_folder;
 
 use calls::Mark;
 use report::{Report, Rest, Single, Storm};
@@ -100,14 +101,4 @@ async fn go_away(stage: &mut Stage, count: usize) -> Storm {
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> Result<T, T::Err> {
     std::env::var(name).map_or(Ok(default), |value| value.parse())
-}
-
-fn output_folder() -> Result<PathBuf, Box<dyn Error>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        PathBuf::from,
-    );
-    let folder = target.join("bench");
-    fs::create_dir_all(&folder)?;
-    Ok(folder.canonicalize()?)
 }

@@ -14,8 +14,8 @@ mod report;
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
 
+use drillgate_tests::bench::output_folder;
 use drillgate_tests::module_path;
 
 use edges::{Bench, Contender, Traffic};
@@ -74,14 +74,4 @@ fn contenders(traffic: Traffic, round: usize) -> Vec<Contender> {
     let turn = round % all.len();
     all.rotate_left(turn);
     all
-}
-
-fn output_folder() -> Result<PathBuf, Box<dyn Error>> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target"),
-        PathBuf::from,
-    );
-    let folder = target.join("bench");
-    fs::create_dir_all(&folder)?;
-    Ok(folder.canonicalize()?)
 }

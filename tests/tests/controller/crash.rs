@@ -2,9 +2,9 @@
 //! has taken it: a new one carries on, and nothing is left in the end.
 
 use drillgate::api::Phase;
-use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Moment, Proxy, Scene};
+use drillgate_tests::control_plane::{Call, Controller, Moment, Proxy, Scene};
 
-use crate::{eventually, gate_condition, is_in};
+use crate::{count, eventually, gate_ready, is_in, proxied};
 
 /// A request that belongs to a drill's life: what else writes is the election.
 fn is_of_life(call: &Call) -> bool {
@@ -13,23 +13,14 @@ fn is_of_life(call: &Call) -> bool {
 
 /// Brings a drill up and takes it away again through `proxy`, by one controller that is never
 /// harmed; gives how many writes that took.
-async fn unharmed(plane: &ControlPlane, scene: &Scene, proxy: &Proxy) -> usize {
+async fn unharmed(scene: &Scene, proxy: &Proxy) -> usize {
     let mut controller = Controller::start(&proxy.kubeconfig());
     controller.leads().await;
-    let before = proxy
-        .requests()
-        .iter()
-        .filter(|call| is_of_life(call))
-        .count();
+    let before = count(proxy, is_of_life);
     life(scene, "unharmed").await;
-    let after = proxy
-        .requests()
-        .iter()
-        .filter(|call| is_of_life(call))
-        .count();
+    let after = count(proxy, is_of_life);
     controller.signal("TERM");
     controller.ended().await;
-    let _ = plane;
     after - before
 }
 
@@ -45,21 +36,13 @@ async fn life(scene: &Scene, name: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_left() {
-    let plane = ControlPlane::start().await;
-    let scene = Scene::set(&plane).await;
-    let proxy = Proxy::start(&plane, ADMIN).await;
+    let (_plane, scene, proxy, first) = proxied().await;
     scene.apply(scene.gate()).await;
-    {
-        let mut first = Controller::start(&proxy.kubeconfig());
-        first.leads().await;
-        scene
-            .gate_until(|gate| gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True"))
-            .await;
-        first.signal("TERM");
-        first.ended().await;
-    }
+    gate_ready(&scene).await;
+    first.signal("TERM");
+    first.ended().await;
     let gate_objects = scene.ours().await;
-    let writes = unharmed(&plane, &scene, &proxy).await;
+    let writes = unharmed(&scene, &proxy).await;
     // Finalizer, plan, two objects, entry, status, event; entry, two objects, finalizer.
     assert!((8..=20).contains(&writes), "{writes} writes in a life");
 
@@ -78,11 +61,10 @@ async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_l
             };
             let lived = async {
                 // It comes up, unless it is killed before, and goes.
-                let up = scene.drill_until(&name, |drill| is_in(drill, Phase::Active));
-                tokio::select! {
-                    _ = up => scene.delete(&drill).await,
-                    () = std::future::pending() => {}
-                }
+                scene
+                    .drill_until(&name, |drill| is_in(drill, Phase::Active))
+                    .await;
+                scene.delete(&drill).await;
                 std::future::pending::<()>().await
             };
             tokio::select! {

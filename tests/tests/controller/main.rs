@@ -13,7 +13,8 @@ mod upkeep;
 use std::time::Duration;
 
 use drillgate::api::{Drill, DrillGate, Phase};
-use drillgate_tests::control_plane::{ControlPlane, Controller, Scene};
+use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Proxy, Scene};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::{sleep, timeout};
 
 /// How long something that the controller does may take on a busy machine.
@@ -32,43 +33,52 @@ async fn started() -> (ControlPlane, Scene, Controller) {
 async fn gated() -> (ControlPlane, Scene, Controller) {
     let (plane, scene, controller) = started().await;
     scene.apply(scene.gate()).await;
-    let is_ready = |held: (String, String, String)| held.0 == "True";
-    scene
-        .gate_until(|gate| gate_condition(gate, "Ready").is_some_and(is_ready))
-        .await;
+    gate_ready(&scene).await;
     (plane, scene, controller)
 }
 
+/// Waits until the gate is ready.
+async fn gate_ready(scene: &Scene) {
+    scene
+        .gate_until(|gate| gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True"))
+        .await;
+}
+
+/// A control plane, a scene, a proxy in front of the API server and a controller behind it.
+async fn proxied() -> (ControlPlane, Scene, Proxy, Controller) {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    let proxy = Proxy::start(&plane, ADMIN).await;
+    let mut controller = Controller::start(&proxy.kubeconfig());
+    controller.leads().await;
+    (plane, scene, proxy, controller)
+}
+
+/// How many requests have come through `proxy` that are `wanted`.
+fn count(proxy: &Proxy, wanted: impl Fn(&Call) -> bool) -> usize {
+    proxy.requests().iter().filter(|call| wanted(call)).count()
+}
+
 fn is_in(drill: &Drill, phase: Phase) -> bool {
-    drill.status.as_ref().and_then(|status| status.phase) == Some(phase)
+    drill.phase() == Some(phase)
 }
 
-/// A condition of a drill: its status, reason and message.
-fn condition(drill: &Drill, kind: &str) -> Option<(String, String, String)> {
-    let status = drill.status.as_ref()?;
-    let found = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)?;
-    Some((
-        found.status.clone(),
-        found.reason.clone(),
-        found.message.clone(),
-    ))
+/// What a condition says: its status, reason and message.
+type Told = (String, String, String);
+
+/// A condition of a drill.
+fn condition(drill: &Drill, kind: &str) -> Option<Told> {
+    told(&drill.status.as_ref()?.conditions, kind)
 }
 
-/// A condition of a gate: its status, reason and message.
-fn gate_condition(gate: &DrillGate, kind: &str) -> Option<(String, String, String)> {
-    let status = gate.status.as_ref()?;
-    let found = status
-        .conditions
-        .iter()
-        .find(|condition| condition.type_ == kind)?;
-    Some((
-        found.status.clone(),
-        found.reason.clone(),
-        found.message.clone(),
-    ))
+/// A condition of a gate.
+fn gate_condition(gate: &DrillGate, kind: &str) -> Option<Told> {
+    told(&gate.status.as_ref()?.conditions, kind)
+}
+
+fn told(conditions: &[Condition], kind: &str) -> Option<Told> {
+    let found = conditions.iter().find(|held| held.type_ == kind)?.clone();
+    Some((found.status, found.reason, found.message))
 }
 
 /// Waits until `holds` does.

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use drillgate::api::{Drill, Phase};
-use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Fault, Proxy, Scene};
+use drillgate_tests::control_plane::{Call, ControlPlane, Controller, Fault, Scene};
 use http::StatusCode;
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::{eventually, gated, is_in};
+use crate::{count, eventually, gate_ready, gated, is_in, proxied};
 
 #[tokio::test]
 async fn the_api_server_is_restarted_and_drills_go_on() {
@@ -51,29 +51,15 @@ async fn etcd_stands_still_and_a_drill_that_ends_meanwhile_is_removed_afterwards
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_of_the_api_server_are_tried_again_and_counted() {
-    let plane = ControlPlane::start().await;
-    let scene = Scene::set(&plane).await;
-    let proxy = Proxy::start(&plane, ADMIN).await;
-    let mut controller = Controller::start(&proxy.kubeconfig());
-    controller.leads().await;
+    let (_plane, scene, proxy, controller) = proxied().await;
     scene.apply(scene.gate()).await;
-    scene
-        .gate_until(|gate| {
-            crate::gate_condition(gate, "Ready").is_some_and(|held| held.0 == "True")
-        })
-        .await;
+    gate_ready(&scene).await;
     for (status, name) in [
         (StatusCode::TOO_MANY_REQUESTS, "throttled"),
         (StatusCode::INTERNAL_SERVER_ERROR, "failing"),
     ] {
         let is_route = |call: &Call| call.is_write() && call.path.contains("/virtualservices/");
-        let tries = || {
-            proxy
-                .requests()
-                .iter()
-                .filter(|call| is_route(call))
-                .count()
-        };
+        let tries = || count(&proxy, is_route);
         let before = tries();
         proxy.fail(Fault::Status(status), is_route);
         scene.apply(scene.drill(name)).await;
@@ -121,20 +107,10 @@ async fn a_missing_definition_is_waited_for_by_name() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_that_has_expired_begins_anew() {
-    let plane = ControlPlane::start().await;
-    let scene = Scene::set(&plane).await;
-    let proxy = Proxy::start(&plane, ADMIN).await;
-    let mut controller = Controller::start(&proxy.kubeconfig());
-    controller.leads().await;
+    let (_plane, scene, proxy, _controller) = proxied().await;
     scene.apply(scene.gate()).await;
     let is_watch = |call: &Call| call.path.contains("watch=true");
-    let watches = || {
-        proxy
-            .requests()
-            .iter()
-            .filter(|call| is_watch(call))
-            .count()
-    };
+    let watches = || count(&proxy, is_watch);
     let before = watches();
     proxy.fail(Fault::Status(StatusCode::GONE), is_watch);
     // Each watch ends and is refused when it would go on from where it was.

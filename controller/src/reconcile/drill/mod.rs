@@ -14,19 +14,17 @@ use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use uuid::Uuid;
 
-use super::cluster::reference;
 use super::context::{AT_REST, Context};
 use super::edge::{self, Question};
-use super::error::{Error, named};
+use super::error::Error;
 use super::objects;
 use super::plugin::{self, Plugin};
-use super::writer::{MANAGER, namespace};
 use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
-use crate::resources::metadata::DRILL_ID;
+use crate::resources::metadata::{DRILL_ID, namespace_of};
 use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
-use crate::resources::{keys, names};
+use crate::resources::{Object, keys, names};
 use crate::route_key;
 use status::Telling;
 use step::{Seen, Step};
@@ -66,7 +64,7 @@ impl Work<'_> {
             .gate
             .as_deref()
             .and_then(|gate| plugin::of(&self.context.cluster, gate));
-        let seen = Seen {
+        let seen = || Seen {
             refusals: self.refusals(),
             gate_not_ready: self.gate_not_ready(plugin.as_ref()),
         };
@@ -83,8 +81,8 @@ impl Work<'_> {
                 let told = Telling::new(self.drill, &self.now).waiting(&why);
                 self.hold(told, EventType::Normal, "Waiting", why).await
             }
-            Step::Begin => self.begin(plugin).await,
-            Step::Program => self.program(plugin).await,
+            Step::Begin => self.begin(plugin.as_ref()).await,
+            Step::Program => self.program(plugin.as_ref()).await,
         }
     }
 
@@ -113,7 +111,7 @@ impl Work<'_> {
 
     fn gate_not_ready(&self, plugin: Option<&Plugin>) -> Option<String> {
         let gate = self.gate.as_deref()?;
-        let name = format!("{}/{}", namespace(gate), gate.name_any());
+        let name = format!("{}/{}", namespace_of(gate), gate.name_any());
         if gate.metadata.deletion_timestamp.is_some() {
             return Some(format!("DrillGate {name} is being deleted"));
         }
@@ -134,23 +132,20 @@ impl Work<'_> {
         note: String,
     ) -> Result<Action, Error> {
         self.remove_all().await?;
-        if self.tell_status(&told).await? {
-            self.context
-                .writer
-                .tell(self.drill, kind, event, note)
-                .await;
+        if self.context.writer.status(self.drill, &told).await? {
+            self.tell(kind, event, note).await;
         }
         Ok(Action::requeue(AT_REST))
     }
 
     /// First the finalizer and the times, then anything else: whatever is made from now on is
     /// found again, and ends at the time that stands in the status.
-    async fn begin(&self, plugin: Option<Plugin>) -> Result<Action, Error> {
-        let Some((objects, _)) = self.objects(plugin.as_ref(), &self.now)? else {
+    async fn begin(&self, plugin: Option<&Plugin>) -> Result<Action, Error> {
+        let Some(wanted) = self.wanted(plugin) else {
             return Ok(Action::requeue(AT_REST));
         };
         let held = self.context.writer.set_finalizer(self.drill, true).await?;
-        let status = Telling::new(&held, &self.now).begun(&references(&objects));
+        let status = Telling::new(&held, &self.now).begun(&references(&wanted.objects));
         self.context.writer.status(&held, &status).await?;
         let begun = Drill {
             status: Some(status),
@@ -163,42 +158,35 @@ impl Work<'_> {
             gate: self.gate.clone(),
             now: self.now.clone(),
         };
-        work.apply(plugin).await?;
+        work.apply(&wanted).await?;
         // Its status has just been written: the edge is asked on the next look, which that sets off.
         Ok(Action::requeue(ASK_AGAIN))
     }
 
-    async fn program(&self, plugin: Option<Plugin>) -> Result<Action, Error> {
-        match self.apply(plugin.clone()).await {
-            Ok(()) => {}
-            Err(error) if error.is_lasting() => {
-                let told = Telling::new(self.drill, &self.now);
-                let told = told.not_applied(error.condition_reason(), error.to_string());
-                if self.tell_status(&told).await? {
-                    let note = error.to_string();
-                    self.context
-                        .writer
-                        .tell(self.drill, EventType::Warning, error.category(), note)
-                        .await;
-                }
-                return Err(error);
-            }
-            Err(error) => return Err(error),
-        }
-        let edge = self.ask(plugin.as_ref()).await;
-        let came_up = edge.status != Status::False && self.phase() != Some(Phase::Active);
-        let waits = edge.status == Status::False;
-        let Some((objects, _)) = self.objects(plugin.as_ref(), &self.now)? else {
+    async fn program(&self, plugin: Option<&Plugin>) -> Result<Action, Error> {
+        let Some(wanted) = self.wanted(plugin) else {
             return Ok(Action::requeue(AT_REST));
         };
-        let told = Telling::new(self.drill, &self.now).programmed(references(&objects), edge);
-        self.tell_status(&told).await?;
+        if let Err(error) = self.apply(&wanted).await {
+            if error.is_lasting() {
+                let told = Telling::new(self.drill, &self.now);
+                let told = told.not_applied(error.condition_reason(), error.to_string());
+                if self.context.writer.status(self.drill, &told).await? {
+                    self.tell(EventType::Warning, error.category(), error.to_string())
+                        .await;
+                }
+            }
+            return Err(error);
+        }
+        let edge = self.ask(plugin).await;
+        let waits = edge.status == Status::False;
+        let came_up = !waits && self.drill.phase() != Some(Phase::Active);
+        let objects = references(&wanted.objects);
+        let told = Telling::new(self.drill, &self.now).programmed(objects, edge);
+        self.context.writer.status(self.drill, &told).await?;
         if came_up {
             let note = format!("signed requests for drill {} reach the sandbox", self.id);
-            self.context
-                .writer
-                .tell(self.drill, EventType::Normal, "Active", note)
-                .await;
+            self.tell(EventType::Normal, "Active", note).await;
         }
         if waits {
             return Ok(Action::requeue(ASK_AGAIN));
@@ -207,63 +195,32 @@ impl Work<'_> {
     }
 
     /// Applies what is not as it should be, then takes away what an earlier spec has left.
-    async fn apply(&self, plugin: Option<Plugin>) -> Result<(), Error> {
-        let Some((wanted, entry)) = self.objects(plugin.as_ref(), &self.now)? else {
-            return Ok(());
-        };
-        let refs = references(&wanted);
+    async fn apply(&self, wanted: &Wanted) -> Result<(), Error> {
+        let refs = references(&wanted.objects);
         let status = self.drill.status.clone().unwrap_or_default();
         let planned = refs.iter().all(|object| status.objects.contains(object));
         if !planned || status.observed_generation != self.drill.metadata.generation {
             // The plan is written down before anything of it is made.
             let told = Telling::new(self.drill, &self.now).begun(&refs);
-            if self.tell_status(&told).await? {
+            if self.context.writer.status(self.drill, &told).await? {
                 return Err(Error::Stale);
             }
         }
-        let active = status.phase == Some(Phase::Active);
-        for object in wanted
-            .destination_rules
-            .iter()
-            .chain(&wanted.virtual_services)
-        {
-            let missing = objects::apply(self.context, object, MANAGER).await?;
-            if missing && active {
-                let note = format!(
-                    "{} was gone and has been made again",
-                    named(&object.reference())
-                );
-                self.context
-                    .writer
-                    .tell(self.drill, EventType::Warning, "Repaired", note)
-                    .await;
-            }
-        }
-        if !entry.is_listed {
-            let body = serde_json::to_value(&wanted.activation).unwrap_or_default();
-            let manager = names::field_manager(self.id);
-            let object = wanted.activation.reference();
-            let _alone = self.context.active_list.lock().await;
-            let version = self.context.writer.apply(&object, &body, &manager).await?;
-            self.context.cluster.wrote(&object, &manager, version);
+        let stood = status.phase == Some(Phase::Active);
+        objects::apply(self.context, self.drill, whole(&wanted.objects), stood).await?;
+        if !wanted.is_listed {
+            plugin::list(self.context, self.id, &wanted.objects.activation).await?;
         }
         let stale = self.known_objects();
         let stale = stale.into_iter().filter(|object| !refs.contains(object));
         objects::remove(self.context, stale.collect()).await
     }
 
-    /// The objects of the drill, and how its entry in the active list stands; nothing without a
-    /// gate that takes drills.
-    fn objects(
-        &self,
-        plugin: Option<&Plugin>,
-        now: &Time,
-    ) -> Result<Option<(DrillObjects, Entry)>, Error> {
-        let (Some(gate), Some(plugin)) = (self.gate.as_deref(), plugin) else {
-            return Ok(None);
-        };
+    /// What the drill consists of; nothing without a gate that takes drills.
+    fn wanted(&self, plugin: Option<&Plugin>) -> Option<Wanted> {
+        let (gate, plugin) = (self.gate.as_deref()?, plugin?);
         let expires_at =
-            step::expires_at(self.drill).unwrap_or_else(|| step::after(now, self.drill));
+            step::expires_at(self.drill).unwrap_or_else(|| step::after(&self.now, self.drill));
         let route_key = route_key::derive(&plugin.seed, self.id);
         let namespaces = self.context.cluster.namespace_names();
         let objects = crate::resources::drill::objects(&DrillInputs {
@@ -275,14 +232,13 @@ impl Work<'_> {
             plugin: plugin.kind,
             namespaces: &namespaces,
         });
-        let wanted = serde_json::to_value(&objects.activation).unwrap_or_default();
         let (filter, manager) = (
             objects.activation.reference(),
             names::field_manager(self.id),
         );
-        let lags = self.context.cluster.lags(&filter, &manager);
-        let is_listed = lags || plugin.lists(self.id, &wanted);
-        Ok(Some((objects, Entry { is_listed })))
+        let is_listed = self.context.cluster.lags(&filter, &manager)
+            || plugin.lists(self.id, &objects.activation);
+        Some(Wanted { objects, is_listed })
     }
 
     async fn ask(&self, plugin: Option<&Plugin>) -> Observation {
@@ -298,42 +254,32 @@ impl Work<'_> {
             generation: plugin.generation,
             drill: Some((&id, &self.drill.spec.environment)),
         };
-        let observed = edge::ask(&question, &self.now).await;
-        if observed.status == Status::False {
-            self.context.metrics.probe_failed();
-        }
-        observed
+        edge::ask(&question, &self.now, &self.context.metrics).await
     }
 
     async fn end(&self) -> Result<Action, Error> {
-        if self.phase() != Some(Phase::Ending) {
+        if self.drill.phase() != Some(Phase::Ending) {
             let told = Telling::new(self.drill, &self.now).ending();
-            self.tell_status(&told).await?;
+            self.context.writer.status(self.drill, &told).await?;
             // The version has moved on: what is left is done on the next look, set off by that.
             return Ok(Action::requeue(ASK_AGAIN));
         }
         self.remove_all().await?;
         let told = Telling::new(self.drill, &self.now).ended();
         let (phase, note) = (told.phase, told.message.clone().unwrap_or_default());
-        self.tell_status(&told).await?;
+        self.context.writer.status(self.drill, &told).await?;
         let (kind, event) = match phase {
             Some(Phase::Failed) => (EventType::Warning, "Failed"),
             _ => (EventType::Normal, "Ended"),
         };
-        self.context
-            .writer
-            .tell(self.drill, kind, event, note)
-            .await;
+        self.tell(kind, event, note).await;
         Ok(Action::requeue(AT_REST))
     }
 
     async fn forget(&self) -> Result<Action, Error> {
         self.remove_all().await?;
-        match self.context.writer.set_finalizer(self.drill, false).await {
-            Ok(_) => Ok(Action::await_change()),
-            Err(error) if error.category() == "NotFound" => Ok(Action::await_change()),
-            Err(error) => Err(error),
-        }
+        self.context.writer.release(self.drill).await?;
+        Ok(Action::await_change())
     }
 
     /// In the order in which requests lose their way: first no request is steered any more, then
@@ -347,17 +293,8 @@ impl Work<'_> {
     fn known_objects(&self) -> Vec<ObjectRef> {
         let id = self.id.to_string();
         let is_its = |object: &DynamicObject| object.labels().get(DRILL_ID) == Some(&id);
-        let seen = self.context.cluster.our_objects(is_its);
-        let mut known: Vec<ObjectRef> = seen.iter().map(|object| reference(object)).collect();
-        let planned = self.drill.status.iter().flat_map(|status| &status.objects);
-        known.extend(planned.cloned());
-        known.sort();
-        known.dedup();
-        known
-    }
-
-    fn phase(&self) -> Option<Phase> {
-        self.drill.status.as_ref().and_then(|status| status.phase)
+        let planned = self.drill.status.as_ref().map(|status| &*status.objects);
+        objects::known(&self.context.cluster, planned, is_its)
     }
 
     fn until_end(&self) -> Duration {
@@ -367,27 +304,31 @@ impl Work<'_> {
         Duration::try_from(left).unwrap_or_default() + Duration::from_millis(20)
     }
 
-    /// Writes the status, unless it says so already.
-    async fn tell_status(&self, told: &DrillStatus) -> Result<bool, Error> {
-        if self.drill.status.as_ref() == Some(told) {
-            return Ok(false);
-        }
-        self.context.writer.status(self.drill, told).await?;
-        Ok(true)
+    async fn tell(&self, kind: EventType, reason: &str, note: String) {
+        self.context
+            .writer
+            .tell(self.drill, kind, reason, note)
+            .await;
     }
 }
 
-/// How a drill's place in the active list stands.
-struct Entry {
+/// What a drill consists of.
+struct Wanted {
+    objects: DrillObjects,
+    /// Whether its entry stands in the active list already.
     is_listed: bool,
 }
 
-fn references(objects: &DrillObjects) -> Vec<ObjectRef> {
-    let all = objects
+/// Its whole objects, in the order in which they are applied.
+fn whole(objects: &DrillObjects) -> impl Iterator<Item = &Object> {
+    objects
         .destination_rules
         .iter()
-        .chain(&objects.virtual_services);
-    let mut all: Vec<ObjectRef> = all.map(crate::resources::Object::reference).collect();
+        .chain(&objects.virtual_services)
+}
+
+fn references(objects: &DrillObjects) -> Vec<ObjectRef> {
+    let mut all: Vec<ObjectRef> = whole(objects).map(Object::reference).collect();
     all.sort();
     all
 }

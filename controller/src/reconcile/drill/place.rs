@@ -25,9 +25,8 @@ pub fn rivals(drill: &Drill, all: &[Arc<Drill>]) -> Vec<LivingDrill> {
 
 /// Whether a drill has begun and is not over.
 fn has_a_place(drill: &Drill) -> bool {
-    let phase = drill.status.as_ref().and_then(|status| status.phase);
     matches!(
-        phase,
+        drill.phase(),
         Some(Phase::Programming | Phase::Active | Phase::Ending)
     )
 }

@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use super::step::after;
 use crate::api::{Drill, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{
-    self, ACCEPTED, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED, Status, reason,
+    ACCEPTED, Conditions, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED, Status, reason,
 };
 use crate::resources::refusal::Refusal;
 
@@ -14,16 +14,19 @@ use crate::resources::refusal::Refusal;
 pub struct Telling<'a> {
     drill: &'a Drill,
     now: &'a Time,
+    conditions: Conditions<'a>,
     status: DrillStatus,
 }
 
 impl<'a> Telling<'a> {
     /// Begins with what `drill` has.
     pub fn new(drill: &'a Drill, now: &'a Time) -> Telling<'a> {
+        let status = drill.status.clone().unwrap_or_default();
         Telling {
             drill,
             now,
-            status: drill.status.clone().unwrap_or_default(),
+            conditions: Conditions::new(&status.conditions, drill.metadata.generation, now),
+            status,
         }
     }
 
@@ -35,7 +38,8 @@ impl<'a> Telling<'a> {
         let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
         self.status.phase = Some(Phase::Pending);
         self.status.objects = Vec::new();
-        self.set(ACCEPTED, Status::False, reason, all.join("; "));
+        self.conditions
+            .set(ACCEPTED, Status::False, reason, all.join("; "));
         self.nothing_programmed();
         self.done(all.join("; "))
     }
@@ -44,7 +48,8 @@ impl<'a> Telling<'a> {
     pub fn waiting(mut self, why: &str) -> DrillStatus {
         self.status.phase = Some(Phase::Pending);
         self.status.objects = Vec::new();
-        self.set(ACCEPTED, Status::Unknown, reason::PENDING, why.to_owned());
+        self.conditions
+            .set(ACCEPTED, Status::Unknown, reason::PENDING, why.to_owned());
         self.nothing_programmed();
         self.done(why.to_owned())
     }
@@ -67,7 +72,7 @@ impl<'a> Telling<'a> {
                 self.status.objects.push(object.clone());
             }
         }
-        self.set(
+        self.conditions.set(
             ACCEPTED,
             Status::True,
             reason::AS_ASKED,
@@ -93,22 +98,24 @@ impl<'a> Telling<'a> {
             .clone();
         self.status.expires_at = Some(after(&started, self.drill));
         self.status.objects = objects;
-        self.set(
+        self.conditions.set(
             ACCEPTED,
             Status::True,
             reason::AS_ASKED,
             "nothing stands against it".to_owned(),
         );
         let applied = "the routes have been applied".to_owned();
-        self.set(ROUTES_PROGRAMMED, Status::True, reason::AS_ASKED, applied);
+        self.conditions
+            .set(ROUTES_PROGRAMMED, Status::True, reason::AS_ASKED, applied);
         let (status, told) = (edge.status, edge.message.clone());
-        self.observe(edge);
+        self.conditions.observe(edge);
         if status == Status::False {
-            self.set(READY, Status::False, reason::NOT_YET, told.clone());
+            self.conditions
+                .set(READY, Status::False, reason::NOT_YET, told.clone());
             return self.done(told);
         }
         self.status.phase = Some(Phase::Active);
-        self.set(
+        self.conditions.set(
             READY,
             Status::True,
             reason::AS_ASKED,
@@ -119,15 +126,17 @@ impl<'a> Telling<'a> {
 
     /// Its objects could not be applied.
     pub fn not_applied(mut self, reason: &'static str, message: String) -> DrillStatus {
-        self.set(ROUTES_PROGRAMMED, Status::False, reason, message.clone());
-        self.set(READY, Status::False, reason::NOT_YET, message.clone());
+        self.conditions
+            .set(ROUTES_PROGRAMMED, Status::False, reason, message.clone());
+        self.conditions
+            .set(READY, Status::False, reason::NOT_YET, message.clone());
         self.done(message)
     }
 
     /// Its time has come.
     pub fn ending(mut self) -> DrillStatus {
         self.status.phase = Some(Phase::Ending);
-        self.set(
+        self.conditions.set(
             READY,
             Status::False,
             reason::ENDED,
@@ -140,10 +149,7 @@ impl<'a> Telling<'a> {
     pub fn ended(mut self) -> DrillStatus {
         let unmet = [ROUTES_PROGRAMMED, EDGE_PROGRAMMED]
             .into_iter()
-            .find_map(|kind| {
-                let mut conditions = self.status.conditions.iter();
-                conditions.find(|held| held.type_ == kind && held.status == Status::False.as_str())
-            });
+            .find_map(|kind| self.conditions.unmet(kind));
         let (phase, message) = match unmet {
             None => (
                 Phase::Ended,
@@ -151,14 +157,14 @@ impl<'a> Telling<'a> {
             ),
             Some(unmet) => (
                 Phase::Failed,
-                format!("its time was over before it was ready: {}", unmet.message),
+                format!("its time was over before it was ready: {unmet}"),
             ),
         };
         self.status.phase = Some(phase);
         self.status.ended_at = Some(self.now.clone());
         self.status.objects = Vec::new();
         for kind in [ROUTES_PROGRAMMED, EDGE_PROGRAMMED, READY] {
-            self.set(
+            self.conditions.set(
                 kind,
                 Status::False,
                 reason::ENDED,
@@ -170,42 +176,25 @@ impl<'a> Telling<'a> {
 
     fn nothing_programmed(&mut self) {
         let nothing = "nothing has been applied".to_owned();
-        self.set(
+        self.conditions.set(
             ROUTES_PROGRAMMED,
             Status::False,
             reason::PENDING,
             nothing.clone(),
         );
-        self.set(
+        self.conditions.set(
             EDGE_PROGRAMMED,
             Status::Unknown,
             reason::PENDING,
             nothing.clone(),
         );
-        self.set(READY, Status::False, reason::NOT_YET, nothing);
-    }
-
-    fn set(&mut self, kind: &'static str, status: Status, reason: &'static str, message: String) {
-        self.observe(Observation {
-            kind,
-            status,
-            reason,
-            message,
-        });
-    }
-
-    fn observe(&mut self, observation: Observation) {
-        let generation = self.drill.metadata.generation;
-        conditions::set(
-            &mut self.status.conditions,
-            observation,
-            generation,
-            self.now,
-        );
+        self.conditions
+            .set(READY, Status::False, reason::NOT_YET, nothing);
     }
 
     fn done(mut self, message: String) -> DrillStatus {
         self.status.observed_generation = self.drill.metadata.generation;
+        self.status.conditions = self.conditions.into_list();
         self.status.message = Some(message.chars().take(1000).collect());
         self.status
     }

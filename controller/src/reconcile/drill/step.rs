@@ -35,8 +35,9 @@ pub struct Seen {
     pub gate_not_ready: Option<String>,
 }
 
-/// What is to be done next about `drill`.
-pub fn next(drill: &Drill, seen: Seen, now: &Time) -> Step {
+/// What is to be done next about `drill`. Only a drill that is neither gone nor over needs to be
+/// `seen` among the others.
+pub fn next(drill: &Drill, seen: impl FnOnce() -> Seen, now: &Time) -> Step {
     let finalized = drill.metadata.finalizers.iter().flatten();
     let is_held = finalized.into_iter().any(|name| name == FINALIZER);
     let none = DrillStatus::default();
@@ -50,6 +51,7 @@ pub fn next(drill: &Drill, seen: Seen, now: &Time) -> Step {
     if status.phase == Some(Phase::Ending) || expires_at(drill).is_some_and(|end| end.0 <= now.0) {
         return Step::End;
     }
+    let seen = seen();
     if !seen.refusals.is_empty() {
         return Step::Hold(seen.refusals);
     }
@@ -128,23 +130,20 @@ mod tests {
     #[test]
     fn a_drill_begins_lives_and_ends_by_its_ttl() {
         let now = at("2026-11-26T10:10:00Z");
-        assert_eq!(
-            next(&drill(json!({}), json!({})), fine(), &now),
-            Step::Begin
-        );
+        assert_eq!(next(&drill(json!({}), json!({})), fine, &now), Step::Begin);
         let held = json!({"finalizers": [FINALIZER]});
         let begun = json!({"phase": "Programming", "startedAt": START});
         let running = drill(held.clone(), begun.clone());
-        assert_eq!(next(&running, fine(), &now), Step::Program);
+        assert_eq!(next(&running, fine, &now), Step::Program);
         assert_eq!(expires_at(&running), Some(at("2026-11-26T10:30:00Z")));
         let last = at("2026-11-26T10:29:59Z");
-        assert_eq!(next(&running, fine(), &last), Step::Program);
+        assert_eq!(next(&running, fine, &last), Step::Program);
         let end = at("2026-11-26T10:30:00Z");
-        assert_eq!(next(&running, fine(), &end), Step::End);
+        assert_eq!(next(&running, fine, &end), Step::End);
         // The end comes whatever else is wrong.
-        assert_eq!(next(&running, refused(), &end), Step::End);
+        assert_eq!(next(&running, refused, &end), Step::End);
         // Without the finalizer nothing may be made.
-        assert_eq!(next(&drill(json!({}), begun), fine(), &now), Step::Begin);
+        assert_eq!(next(&drill(json!({}), begun), fine, &now), Step::Begin);
     }
 
     #[test]
@@ -159,12 +158,15 @@ mod tests {
         let now = at("2026-11-26T10:10:00Z");
         let held = json!({"finalizers": [FINALIZER]});
         let active = drill(held, json!({"phase": "Active", "startedAt": START}));
-        assert!(matches!(next(&active, refused(), &now), Step::Hold(_)));
+        assert!(matches!(next(&active, refused, &now), Step::Hold(_)));
         let waiting = Seen {
             gate_not_ready: Some("why".to_owned()),
             ..fine()
         };
-        assert_eq!(next(&active, waiting, &now), Step::Wait("why".to_owned()));
+        assert_eq!(
+            next(&active, || waiting, &now),
+            Step::Wait("why".to_owned())
+        );
     }
 
     #[test]
@@ -172,10 +174,10 @@ mod tests {
         let now = at("2026-11-26T10:10:00Z");
         for phase in ["Ended", "Failed"] {
             let over = drill(json!({}), json!({"phase": phase, "startedAt": START}));
-            assert_eq!(next(&over, fine(), &now), Step::Rest, "{phase}");
+            assert_eq!(next(&over, fine, &now), Step::Rest, "{phase}");
         }
         let ending = drill(json!({}), json!({"phase": "Ending", "startedAt": START}));
-        assert_eq!(next(&ending, fine(), &now), Step::End);
+        assert_eq!(next(&ending, fine, &now), Step::End);
     }
 
     #[test]
@@ -191,9 +193,9 @@ mod tests {
         ] {
             let deleted = json!({"deletionTimestamp": START, "finalizers": [FINALIZER]});
             let deleted = drill(deleted, json!({"phase": phase}));
-            assert_eq!(next(&deleted, refused(), &now), Step::Forget, "{phase}");
+            assert_eq!(next(&deleted, refused, &now), Step::Forget, "{phase}");
         }
         let free = drill(json!({"deletionTimestamp": START}), json!({}));
-        assert_eq!(next(&free, fine(), &now), Step::Rest);
+        assert_eq!(next(&free, fine, &now), Step::Rest);
     }
 }

@@ -14,18 +14,17 @@ use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef as StoreRef;
 
 use super::applied::number;
-use super::cluster::reference;
 use super::context::{AT_REST, Context};
 use super::edge::{self, Question};
-use super::error::{Error, named};
+use super::error::Error;
 use super::triggers::gate_of;
-use super::writer::{FINALIZER, MANAGER, namespace};
+use super::writer::FINALIZER;
 use super::{objects, plugin};
-use crate::api::{DrillGate, DrillGateStatus, ObjectRef, Phase};
+use crate::api::{DrillGate, ObjectRef, Phase};
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::gate::GateInputs;
-use crate::resources::metadata::{DRILL_ID, GATE, gate_label};
+use crate::resources::metadata::{DRILL_ID, GATE, gate_label, namespace_of};
 use crate::resources::plugin::PluginKind;
 use crate::resources::refusal::{GateFacts, Refusal, check_gate};
 use crate::resources::{Object, keys};
@@ -75,7 +74,12 @@ impl Work<'_> {
         let telling = || Telling::new(self.gate, &self.now, &refusals);
         if !refusals.is_empty() {
             let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-            if self.tell_status(&telling().refused()).await? {
+            if self
+                .context
+                .writer
+                .status(self.gate, &telling().refused())
+                .await?
+            {
                 self.tell(EventType::Warning, "Refused", all.join("; "))
                     .await;
             }
@@ -90,7 +94,7 @@ impl Work<'_> {
         if let Err(error) = self.apply(&wanted).await {
             if error.is_lasting() {
                 let told = telling().not_applied(error.condition_reason(), error.to_string());
-                if self.tell_status(&told).await? {
+                if self.context.writer.status(self.gate, &told).await? {
                     self.tell(EventType::Warning, error.category(), error.to_string())
                         .await;
                 }
@@ -104,7 +108,7 @@ impl Work<'_> {
         };
         let references = wanted.objects.iter().map(Object::reference).collect();
         let told = telling().programmed(references, wanted.generation, self.active_drills(), edge);
-        self.tell_status(&told).await?;
+        self.context.writer.status(self.gate, &told).await?;
         Ok(Action::requeue(again))
     }
 
@@ -170,16 +174,8 @@ impl Work<'_> {
             .as_ref()
             .and_then(|status| status.observed_generation)
             != self.gate.metadata.generation;
-        for object in &wanted.objects {
-            let missing = objects::apply(self.context, object, MANAGER).await?;
-            if missing && was_programmed && !is_edited {
-                let note = format!(
-                    "{} was gone and has been made again",
-                    named(&object.reference())
-                );
-                self.tell(EventType::Warning, "Repaired", note).await;
-            }
-        }
+        let stood = was_programmed && !is_edited;
+        objects::apply(self.context, self.gate, &wanted.objects, stood).await?;
         let references: Vec<ObjectRef> = wanted.objects.iter().map(Object::reference).collect();
         let stale = self.known_objects();
         let stale = stale
@@ -195,11 +191,7 @@ impl Work<'_> {
             generation,
             drill: None,
         };
-        let observed = edge::ask(&question, &self.now).await;
-        if observed.status == Status::False {
-            self.context.metrics.probe_failed();
-        }
-        observed
+        edge::ask(&question, &self.now, &self.context.metrics).await
     }
 
     /// Takes the gate away: first what steers requests, last what refuses them.
@@ -209,34 +201,25 @@ impl Work<'_> {
         }
         objects::remove(self.context, self.known_objects()).await?;
         self.context.secrets.forget(self.gate);
-        match self.context.writer.set_finalizer(self.gate, false).await {
-            Ok(_) => Ok(Action::await_change()),
-            Err(error) if error.category() == "NotFound" => Ok(Action::await_change()),
-            Err(error) => Err(error),
-        }
+        self.context.writer.release(self.gate).await?;
+        Ok(Action::await_change())
     }
 
     /// All that has been made for the gate itself: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
-        let label = gate_label(&namespace(self.gate), &self.gate.name_any());
+        let label = gate_label(&namespace_of(self.gate), &self.gate.name_any());
         let is_its = |object: &DynamicObject| {
             let labels = object.labels();
             labels.get(GATE) == Some(&label) && !labels.contains_key(DRILL_ID)
         };
-        let seen = self.context.cluster.our_objects(is_its);
-        let mut known: Vec<ObjectRef> = seen.iter().map(|object| reference(object)).collect();
-        let told = self.gate.status.iter().flat_map(|status| &status.objects);
-        known.extend(told.cloned());
-        known.sort();
-        known.dedup();
-        known
+        let told = self.gate.status.as_ref().map(|status| &*status.objects);
+        objects::known(&self.context.cluster, told, is_its)
     }
 
     fn active_drills(&self) -> usize {
         let own = StoreRef::from_obj(self.gate);
         let is_active = |drill: &crate::api::Drill| {
-            let phase = drill.status.as_ref().and_then(|status| status.phase);
-            phase == Some(Phase::Active) && gate_of(drill) == own
+            drill.phase() == Some(Phase::Active) && gate_of(drill) == own
         };
         self.context.cluster.drills.state_filter(is_active).len()
     }
@@ -246,14 +229,5 @@ impl Work<'_> {
             .writer
             .tell(self.gate, kind, reason, note)
             .await;
-    }
-
-    /// Writes the status, unless it says so already.
-    async fn tell_status(&self, told: &DrillGateStatus) -> Result<bool, Error> {
-        if self.gate.status.as_ref() == Some(told) {
-            return Ok(false);
-        }
-        self.context.writer.status(self.gate, told).await?;
-        Ok(true)
     }
 }

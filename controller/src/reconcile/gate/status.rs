@@ -4,25 +4,26 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::api::{DrillGate, DrillGateStatus, ObjectRef};
 use crate::resources::conditions::{
-    self, ACCEPTED, EDGE_PROGRAMMED, HOSTS_ACCEPTED, KEYS_RESOLVED, Observation, PROGRAMMED, READY,
-    Status, reason,
+    ACCEPTED, Conditions, EDGE_PROGRAMMED, HOSTS_ACCEPTED, KEYS_RESOLVED, Observation, PROGRAMMED,
+    READY, Status, reason,
 };
 use crate::resources::refusal::Refusal;
 
 /// A status that is being put together, beginning with the one that the gate has.
 pub struct Telling<'a> {
     gate: &'a DrillGate,
-    now: &'a Time,
+    conditions: Conditions<'a>,
     status: DrillGateStatus,
 }
 
 impl<'a> Telling<'a> {
     /// Begins with what `gate` has, and with what stands against it.
     pub fn new(gate: &'a DrillGate, now: &'a Time, refusals: &[Refusal]) -> Telling<'a> {
+        let status = gate.status.clone().unwrap_or_default();
         let mut telling = Telling {
             gate,
-            now,
-            status: gate.status.clone().unwrap_or_default(),
+            conditions: Conditions::new(&status.conditions, gate.metadata.generation, now),
+            status,
         };
         for (kind, fine) in [
             (ACCEPTED, "nothing stands against it"),
@@ -35,9 +36,18 @@ impl<'a> Telling<'a> {
             let first = own.clone().next();
             let all: Vec<String> = own.by_ref().map(ToString::to_string).collect();
             match first {
-                None => telling.set(kind, Status::True, reason::AS_ASKED, fine.to_owned()),
+                None => {
+                    telling
+                        .conditions
+                        .set(kind, Status::True, reason::AS_ASKED, fine.to_owned())
+                }
                 Some(first) => {
-                    telling.set(kind, Status::False, first.reason.as_str(), all.join("; "));
+                    telling.conditions.set(
+                        kind,
+                        Status::False,
+                        first.reason.as_str(),
+                        all.join("; "),
+                    );
                 }
             }
         }
@@ -49,18 +59,23 @@ impl<'a> Telling<'a> {
         let unmet = "another condition does not hold".to_owned();
         let programmed = !self.status.objects.is_empty();
         if !programmed {
-            self.set(PROGRAMMED, Status::False, reason::NOT_YET, unmet.clone());
+            self.conditions
+                .set(PROGRAMMED, Status::False, reason::NOT_YET, unmet.clone());
             let nothing = "nothing has been applied".to_owned();
-            self.set(EDGE_PROGRAMMED, Status::Unknown, reason::PENDING, nothing);
+            self.conditions
+                .set(EDGE_PROGRAMMED, Status::Unknown, reason::PENDING, nothing);
         }
-        self.set(READY, Status::False, reason::NOT_YET, unmet);
+        self.conditions
+            .set(READY, Status::False, reason::NOT_YET, unmet);
         self.done()
     }
 
     /// Its objects could not be applied.
     pub fn not_applied(mut self, reason: &'static str, message: String) -> DrillGateStatus {
-        self.set(PROGRAMMED, Status::False, reason, message.clone());
-        self.set(READY, Status::False, reason::NOT_YET, message);
+        self.conditions
+            .set(PROGRAMMED, Status::False, reason, message.clone());
+        self.conditions
+            .set(READY, Status::False, reason::NOT_YET, message);
         self.done()
     }
 
@@ -76,41 +91,24 @@ impl<'a> Telling<'a> {
         self.status.configuration_generation = i64::try_from(generation).ok();
         self.status.active_drills = i32::try_from(drills).ok();
         let applied = "its objects have been applied".to_owned();
-        self.set(PROGRAMMED, Status::True, reason::AS_ASKED, applied);
+        self.conditions
+            .set(PROGRAMMED, Status::True, reason::AS_ASKED, applied);
         let (is_ready, why) = match edge.status {
             Status::False => (Status::False, edge.message.clone()),
             _ => (Status::True, "drills can go through it".to_owned()),
         };
-        self.observe(edge);
+        self.conditions.observe(edge);
         let reason = match is_ready {
             Status::True => reason::AS_ASKED,
             _ => reason::NOT_YET,
         };
-        self.set(READY, is_ready, reason, why);
+        self.conditions.set(READY, is_ready, reason, why);
         self.done()
-    }
-
-    fn set(&mut self, kind: &'static str, status: Status, reason: &'static str, message: String) {
-        self.observe(Observation {
-            kind,
-            status,
-            reason,
-            message,
-        });
-    }
-
-    fn observe(&mut self, observation: Observation) {
-        let generation = self.gate.metadata.generation;
-        conditions::set(
-            &mut self.status.conditions,
-            observation,
-            generation,
-            self.now,
-        );
     }
 
     fn done(mut self) -> DrillGateStatus {
         self.status.observed_generation = self.gate.metadata.generation;
+        self.status.conditions = self.conditions.into_list();
         self.status
     }
 }
