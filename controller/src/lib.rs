@@ -6,6 +6,7 @@ pub mod demo;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;
+pub mod oneshot;
 pub mod reconcile;
 pub mod resources;
 pub mod route_key;

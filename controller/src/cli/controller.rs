@@ -138,15 +138,8 @@ pub fn run(args: &ControllerArgs) -> Outcome {
     })
 }
 
-/// A client that says who it is: the API server's audit log shows that.
 async fn client() -> Result<kube::Client, Box<dyn std::error::Error>> {
-    let mut config = kube::Config::infer().await?;
-    let agent = concat!("drillgate/", env!("CARGO_PKG_VERSION"));
-    config.headers.push((
-        http::header::USER_AGENT,
-        http::HeaderValue::from_static(agent),
-    ));
-    Ok(kube::Client::try_from(config)?)
+    Ok(super::cluster::client(kube::Config::infer().await?)?)
 }
 
 /// The times of the election, in the proportions of the default.

@@ -86,6 +86,17 @@ pub(super) fn one(named: Option<&Path>) -> Result<Source, SourceError> {
     }
 }
 
+/// The key that was named, or else that of the environment; nothing if there is neither.
+pub(super) fn given(named: Option<&Path>) -> Result<Option<Jwk>, SourceError> {
+    let source = match one(named) {
+        Err(SourceError::NoKey) => return Ok(None),
+        source => source?,
+    };
+    let file = source.load()?;
+    source.warn_when_open(&file);
+    Ok(Some(file.jwk))
+}
+
 /// The sources that were named, or else that of the environment.
 pub(super) fn several(named: &[PathBuf]) -> Result<Vec<Source>, SourceError> {
     if named.is_empty() {

@@ -91,7 +91,7 @@ impl Error {
     }
 }
 
-fn api_category(error: &kube::Error) -> &'static str {
+pub fn api_category(error: &kube::Error) -> &'static str {
     match error {
         kube::Error::Api(status) => match status.code {
             401 | 403 => "Forbidden",
@@ -127,7 +127,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// An object as people name it.
-pub(super) fn named(object: &ObjectRef) -> String {
+pub fn named(object: &ObjectRef) -> String {
     format!("{} {}/{}", object.kind, object.namespace, object.name)
 }
 

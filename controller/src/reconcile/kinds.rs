@@ -39,6 +39,10 @@ impl Kinds {
     }
 
     async fn look(client: &Client) -> Result<Kinds, String> {
+        let is_served = async |resource: &ApiResource| {
+            let served = is_served(client, resource).await;
+            served.map_err(|error| format!("the API server: {error}"))
+        };
         let needed = [
             erased::<DrillGate>(),
             erased::<Drill>(),
@@ -48,14 +52,14 @@ impl Kinds {
             erased::<AuthorizationPolicy>(),
         ];
         for resource in needed {
-            if !is_served(client, &resource).await? {
+            if !is_served(&resource).await? {
                 return Err(format!("CRD {}.{}", resource.plural, resource.group));
             }
         }
         let kinds = Kinds {
-            wasm_plugin: is_served(client, &erased::<WasmPlugin>()).await?,
-            traffic_extension: is_served(client, &erased::<TrafficExtension>()).await?,
-            telemetry: is_served(client, &erased::<Telemetry>()).await?,
+            wasm_plugin: is_served(&erased::<WasmPlugin>()).await?,
+            traffic_extension: is_served(&erased::<TrafficExtension>()).await?,
+            telemetry: is_served(&erased::<Telemetry>()).await?,
         };
         if !kinds.wasm_plugin && !kinds.traffic_extension {
             let resource = erased::<WasmPlugin>();
@@ -88,12 +92,30 @@ fn erased<K: Resource<DynamicType = ()>>() -> ApiResource {
     ApiResource::erase::<K>(&())
 }
 
-async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, String> {
+/// Every kind that we ever make objects of.
+pub fn our_kinds() -> Vec<ApiResource> {
+    let all = Kinds {
+        wasm_plugin: true,
+        traffic_extension: true,
+        telemetry: true,
+    };
+    all.ours()
+}
+
+/// Whether the cluster has TrafficExtension.
+///
+/// # Errors
+/// If it does not say.
+pub async fn serves_traffic_extension(client: &Client) -> Result<bool, kube::Error> {
+    is_served(client, &erased::<TrafficExtension>()).await
+}
+
+async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, kube::Error> {
     let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
     match discovery::pinned_kind(client, &kind).await {
         Ok(_) => Ok(true),
         Err(kube::Error::Discovery(_)) => Ok(false),
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(false),
-        Err(error) => Err(format!("the API server: {error}")),
+        Err(error) => Err(error),
     }
 }

@@ -74,7 +74,7 @@ pub async fn remove(context: &Context, mut objects: Vec<ObjectRef>) -> Result<()
 }
 
 /// What steers goes first, then what routes, then limits, then what refuses.
-fn order(kind: &str) -> u8 {
+pub fn order(kind: &str) -> u8 {
     match kind {
         "WasmPlugin" | "TrafficExtension" => 0,
         "Telemetry" => 1,

@@ -118,7 +118,8 @@ pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
     Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }
 
-fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
+/// What the filter of a gate is called.
+pub fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     let resource = match kind {
         PluginKind::WasmPlugin => ApiResource::erase::<WasmPlugin>(&()),
         PluginKind::TrafficExtension => ApiResource::erase::<TrafficExtension>(&()),
@@ -131,7 +132,8 @@ fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     }
 }
 
-fn configuration(object: &Value) -> Option<&Value> {
+/// The filter's configuration in an object that holds it.
+pub fn configuration(object: &Value) -> Option<&Value> {
     let spec = object.get("spec")?;
     let direct = spec.get("pluginConfig");
     direct.or_else(|| spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")))

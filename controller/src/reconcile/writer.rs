@@ -47,6 +47,12 @@ impl Writer {
         }
     }
 
+    /// The writer of a command that runs once: it has no other replica to heed, and the API
+    /// server's own rules keep it from others' fields.
+    pub fn of_command(client: Client) -> Writer {
+        Writer::new(client, Leadership::of_command(), "command")
+    }
+
     /// Every write goes through here: it is not begun, and not carried on, by a replica that is
     /// not the leader any more.
     async fn write<T>(&self, write: impl Future<Output = T>) -> Result<T, Error> {
@@ -67,6 +73,18 @@ impl Writer {
         let patched = self.write(api.patch(&object.name, &params, &patch)).await?;
         let patched = patched.map_err(|error| Error::about(object, error))?;
         Ok(patched.resource_version())
+    }
+
+    /// The object as [`Writer::apply`] would leave it; nothing is changed.
+    pub async fn dry_run(
+        &self,
+        object: &ObjectRef,
+        body: &Value,
+        manager: &str,
+    ) -> Result<DynamicObject, Error> {
+        let (api, params) = (self.api(object), PatchParams::apply(manager).dry_run());
+        let patched = api.patch(&object.name, &params, &Patch::Apply(body)).await;
+        patched.map_err(|error| Error::about(object, error))
     }
 
     /// Takes the fields of `manager` out of an object that exists; says whether there was one.
@@ -218,7 +236,7 @@ impl Writer {
 }
 
 /// A reference to a custom resource of ours.
-pub(super) fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef {
+pub(crate) fn reference<K: Resource<DynamicType = ()>>(object: &K) -> ObjectRef {
     ObjectRef {
         api_version: K::api_version(&()).into_owned(),
         kind: K::kind(&()).into_owned(),

@@ -33,6 +33,9 @@ pub const EXPIRES_AT: &str = "drillgate.dev/expires-at";
 /// ([`crate::route_key::Seed`]).
 pub const ROUTE_SEED: &str = "drillgate.dev/route-seed";
 
+/// The annotation on the plugin of a gate that has no resource: the gate itself, as JSON.
+pub const GATE_SPEC: &str = "drillgate.dev/gate-resource";
+
 /// The value of the label [`GATE`], shortened where it would be too long for a label.
 pub fn gate_label(namespace: &str, name: &str) -> String {
     bounded(format!("{namespace}.{name}"))

@@ -53,6 +53,13 @@ impl Object {
         each!(self, object => &object.metadata)
     }
 
+    /// Adds an annotation.
+    pub fn annotate(&mut self, name: &str, value: &str) {
+        let metadata = each!(self, object => &mut object.metadata);
+        let annotations = metadata.annotations.get_or_insert_default();
+        annotations.insert(name.to_owned(), value.to_owned());
+    }
+
     /// What it is called, for a status.
     pub fn reference(&self) -> ObjectRef {
         let resource = self.resource();

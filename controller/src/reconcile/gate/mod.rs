@@ -38,7 +38,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 const COUNT_AGAIN: Duration = Duration::from_secs(15);
 
 /// The namespaces whose pods are in the ambient mesh carry this label.
-const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
+pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
 
 /// Brings one gate a step forward.
 pub async fn reconcile(gate: Arc<DrillGate>, context: Arc<Context>) -> Result<Action, Error> {
@@ -51,6 +51,19 @@ pub async fn reconcile(gate: Arc<DrillGate>, context: Arc<Context>) -> Result<Ac
         return work.forget().await;
     }
     work.install().await
+}
+
+/// The objects of a gate, and the number of its filter's configuration in them: it stands for
+/// everything else in there.
+pub fn numbered_objects(inputs: &GateInputs<'_>) -> (Vec<Object>, u64) {
+    let unnumbered = crate::resources::gate::objects(inputs);
+    let configuration = unnumbered.iter().find_map(plugin::configuration_of);
+    let generation = number(&configuration.unwrap_or_default());
+    let objects = crate::resources::gate::objects(&GateInputs {
+        generation,
+        ..*inputs
+    });
+    (objects, generation)
 }
 
 /// One look at one gate.
@@ -144,18 +157,13 @@ impl Work<'_> {
             Some(seed) => seed,
             None => Seed::generate().map_err(Error::Random)?,
         };
-        let inputs = |generation| GateInputs {
+        let (objects, generation) = numbered_objects(&GateInputs {
             gate: self.gate,
             keys,
             plugin: kind,
-            generation,
+            generation: 0,
             seed: &seed,
-        };
-        // The number stands for everything else in the configuration.
-        let unnumbered = crate::resources::gate::objects(&inputs(0));
-        let configuration = unnumbered.iter().find_map(plugin::configuration_of);
-        let generation = number(&configuration.unwrap_or_default());
-        let objects = crate::resources::gate::objects(&inputs(generation));
+        });
         Ok(Wanted {
             objects,
             generation,

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
+/// Longer than any command runs: a hundred years.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Whether this replica leads at this moment. Clones tell the same.
 ///
 /// It is a time on the monotonic clock and no flag: a process that was stopped past that time is
@@ -70,6 +73,13 @@ impl Leadership {
             origin: Instant::now(),
             until: AtomicU64::new(0),
         }))
+    }
+
+    /// Of a command that runs once, and that nobody elects.
+    pub(crate) fn of_command() -> Self {
+        let leads = Self::none();
+        leads.hold_until(leads.0.origin + FOR_EVER);
+        leads
     }
 
     /// To be asked before each write; cheap.

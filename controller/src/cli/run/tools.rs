@@ -1,0 +1,178 @@
+//! What a command inside a drill is given: a proxy that signs, a file with a fresh value, and
+//! variables that say what drill it is.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use drill_context::{DrillId, Environment};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::super::{output, time};
+use crate::keyfile::Jwk;
+use crate::oneshot::drill::now;
+use crate::oneshot::manifest::full_name;
+use crate::oneshot::plan::Plan;
+use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Tally, Trust, Upstream};
+use crate::resources::metadata::rfc3339;
+
+/// The name of the context's file.
+const FILE: &str = "context";
+
+#[derive(Args)]
+pub(super) struct ProxyArgs {
+    /// The edge that the local proxy sends to [default: the gate's spec.probe.address]
+    #[arg(long, value_name = "URL", conflicts_with = "no_proxy")]
+    upstream: Option<Upstream>,
+
+    /// Start no local proxy
+    #[arg(long)]
+    no_proxy: bool,
+
+    /// How long each signed value counts
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time::parse_lifetime)]
+    lifetime: i64,
+
+    /// The authorities that the edge's certificate may come from, as PEM [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// Take any certificate of the edge, for labs: whoever sits in between reads the requests
+    #[arg(long, conflicts_with = "ca_file")]
+    insecure_skip_verify: bool,
+}
+
+/// The running parts.
+pub(super) struct Tools {
+    stop: watch::Sender<bool>,
+    folder: TempDir,
+    proxy: Option<Running>,
+    file: JoinHandle<Result<(), crate::proxy::Error>>,
+}
+
+struct Running {
+    address: String,
+    tally: Arc<Tally>,
+    task: JoinHandle<()>,
+}
+
+impl Tools {
+    pub(super) async fn start(
+        args: &ProxyArgs,
+        plan: &Plan,
+        key: &Jwk,
+    ) -> Result<Tools, Box<dyn Error>> {
+        let (stop, stopping) = watch::channel(false);
+        // Its mode is 0700.
+        let folder = tempfile::Builder::new().prefix("drillgate-run-").tempdir()?;
+        let signer = Arc::new(signer(plan, key, args.lifetime, "file-")?);
+        let file = ContextFile::create(folder.path().join(FILE), signer, time::now)?;
+        let file = tokio::spawn(file.keep(stopped(stopping.clone())));
+        let proxy = match args.upstream(plan)? {
+            None => None,
+            Some(upstream) => {
+                let signer = Arc::new(signer(plan, key, args.lifetime, "proxy-")?);
+                let mut settings = Settings::new(upstream, signer, time::now);
+                settings.hosts = plan.hosts();
+                settings.trust = args.trust();
+                let proxy = Proxy::bind(settings).await?;
+                Some(Running {
+                    address: format!("http://{}", proxy.address()),
+                    tally: proxy.tally(),
+                    task: tokio::spawn(proxy.run(stopped(stopping))),
+                })
+            }
+        };
+        Ok(Tools {
+            stop,
+            folder,
+            proxy,
+            file,
+        })
+    }
+
+    /// The variables of the command.
+    pub(super) fn environment(
+        &self,
+        plan: &Plan,
+        key: &Jwk,
+    ) -> Result<Vec<(&'static str, OsString)>, Box<dyn Error>> {
+        let lasts = longest(plan, now().0.as_second());
+        let value = signer(plan, key, lasts, "command-")?.value(time::now())?;
+        let hosts = plan.hosts();
+        let mut variables = vec![
+            ("DRILL_ID", plan.id.to_string().into()),
+            ("DRILL_NAME", full_name(&plan.drill).into()),
+            ("DRILL_ENVIRONMENT", plan.drill.spec.environment.clone().into()),
+            ("DRILL_HOST", hosts.first().cloned().unwrap_or_default().into()),
+            ("DRILL_HOSTS", hosts.join(",").into()),
+            ("DRILL_EXPIRES_AT", rfc3339(&plan.expires_at).into()),
+            ("DRILL_HEADER", format!("X-Drill-Context: {value}").into()),
+            ("DRILL_CONTEXT", value.into()),
+            ("DRILL_CONTEXT_FILE", self.folder.path().join(FILE).into()),
+        ];
+        if let Some(proxy) = &self.proxy {
+            variables.push(("DRILL_PROXY", proxy.address.clone().into()));
+        }
+        Ok(variables)
+    }
+
+    /// Ends them; gives what the proxy has counted.
+    pub(super) async fn stop(self) -> Option<Counts> {
+        // They hold a receiver for as long as they run.
+        let _ = self.stop.send(true);
+        if let Ok(Err(error)) = self.file.await {
+            output::warning(&format!("the file with the context: {error}"));
+        }
+        let proxy = self.proxy?;
+        // A task of ours neither panics nor is it aborted.
+        let _ = proxy.task.await;
+        Some(proxy.tally.counts())
+    }
+}
+
+impl ProxyArgs {
+    fn upstream(&self, plan: &Plan) -> Result<Option<Upstream>, Box<dyn Error>> {
+        if self.no_proxy {
+            return Ok(None);
+        }
+        if let Some(upstream) = &self.upstream {
+            return Ok(Some(upstream.clone()));
+        }
+        let Some(probe) = &plan.gate.spec.probe else {
+            return Ok(None);
+        };
+        let scheme = if probe.tls { "https" } else { "http" };
+        Ok(Some(format!("{scheme}://{}", probe.address).parse()?))
+    }
+
+    fn trust(&self) -> Trust {
+        match (&self.ca_file, self.insecure_skip_verify) {
+            (Some(path), _) => Trust::File(path.clone()),
+            (None, true) => Trust::Anyone,
+            (None, false) => Trust::System,
+        }
+    }
+}
+
+/// For how many seconds a value that is signed now may count: as long as the gate allows, and not
+/// longer than the drill.
+fn longest(plan: &Plan, now: i64) -> i64 {
+    let left = plan.expires_at.0.as_second().saturating_sub(now);
+    i64::from(plan.gate.spec.max_age_seconds).min(left).max(1)
+}
+
+fn signer(plan: &Plan, key: &Jwk, lifetime: i64, prefix: &str) -> Result<Signer, Box<dyn Error>> {
+    let drill: DrillId = plan.id.to_string().parse()?;
+    let environment: Environment = plan.drill.spec.environment.parse()?;
+    Ok(Signer::new(key.clone(), drill, environment, lifetime, prefix)?)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Without a sender the run itself is over.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
