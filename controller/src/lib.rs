@@ -6,6 +6,8 @@ pub mod demo;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;
+pub mod proxy;
 pub mod reconcile;
 pub mod resources;
 pub mod route_key;
+mod tls;

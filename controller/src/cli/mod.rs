@@ -9,6 +9,7 @@ mod demo;
 mod key_source;
 mod keys;
 mod output;
+mod proxy;
 mod sign;
 mod time;
 mod verify;
@@ -22,8 +23,8 @@ use clap::{Parser, Subcommand};
 ///
 /// A request of a drill carries the signed header X-Drill-Context. The gateway verifies it and
 /// steers the request to the drill's sandbox, never to production. These commands play a drill
-/// on this machine, make the keys, sign the header's value, verify it as the gateway does, and print
-/// what a cluster needs.
+/// on this machine, make the keys, sign the header's value, verify it as the gateway does, sign for
+/// clients that cannot, and print what a cluster needs.
 #[derive(Parser)]
 #[command(name = "drillgate", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -36,11 +37,12 @@ Examples:
   drillgate demo --help
   drillgate keys new --kid ci-2026 --out ci.jwk
   drillgate sign --key ci.jwk --drill 6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f --env orders-dr
+  drillgate proxy --help
   drillgate help sign
 
 Exit codes:
   0  done
-  1  verify: the value was refused; demo: the drill does not hold
+  1  verify: the value was refused; demo: the drill does not hold; proxy: an answer was not the edge's
   2  usage, or a key or input that cannot be read";
 
 #[derive(Subcommand)]
@@ -51,6 +53,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    Proxy(proxy::ProxyArgs),
     Crds(crds::CrdsArgs),
 }
 
@@ -76,6 +79,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Sign(args) => sign::run(&args, now),
         Command::Verify(args) => verify::run(&args, now),
         Command::Keys(command) => keys::run(&command),
+        Command::Proxy(args) => proxy::run(&args),
         Command::Crds(args) => crds::run(&args),
     };
     outcome.unwrap_or_else(|error| {
