@@ -7,6 +7,8 @@ pub mod istio;
 pub mod keyfile;
 pub mod lab;
 pub mod oneshot;
+pub mod proxy;
 pub mod reconcile;
 pub mod resources;
 pub mod route_key;
+mod tls;

@@ -15,7 +15,9 @@ mod key_source;
 mod keys;
 mod list;
 mod output;
+mod proxy;
 mod render;
+mod run;
 mod shown;
 mod sign;
 mod start;
@@ -49,9 +51,10 @@ const EXAMPLES: &str = "\
 Examples:
   drillgate demo
   drillgate gate install -f gate.yaml
-  drillgate start -f drill.yaml
+  drillgate run -f drill.yaml -- pytest tests/smoke
   drillgate keys new --kid ci-2026 --out ci.jwk
   drillgate sign --key ci.jwk --drill 6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f --env orders-dr
+  drillgate proxy --help
   drillgate help sign
 
 Exit codes:
@@ -64,6 +67,7 @@ Exit codes:
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Run(run::RunArgs),
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     List(list::ListArgs),
@@ -78,6 +82,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    Proxy(proxy::ProxyArgs),
     Crds(crds::CrdsArgs),
     Completion(completion::CompletionArgs),
 }
@@ -108,6 +113,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let now = time::now();
     let outcome = match cli.command {
         Command::Demo(args) => demo::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Start(args) => start::run(&args),
         Command::Stop(args) => stop::run(&args),
         Command::List(args) => list::run(&args),
@@ -120,6 +126,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Sign(args) => sign::run(&args, now),
         Command::Verify(args) => verify::run(&args, now),
         Command::Keys(command) => keys::run(&command),
+        Command::Proxy(args) => proxy::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Completion(args) => completion::run(&args),
     };

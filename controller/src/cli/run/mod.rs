@@ -109,7 +109,10 @@ struct Progress(Instant);
 
 impl Progress {
     fn say(&self, text: &str) {
-        output::note(&format!("drillgate {:>6.1}s  {text}", self.0.elapsed().as_secs_f64()));
+        output::note(&format!(
+            "drillgate {:>6.1}s  {text}",
+            self.0.elapsed().as_secs_f64()
+        ));
     }
 }
 
@@ -123,10 +126,17 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
     let Prepared { site, plan, key } = prepared;
     let mut summary = Summary::new(&plan);
     let name = full_name(&plan.drill);
-    progress.say(&format!("drill {name} {} until {}", plan.id, rfc3339(&plan.expires_at)));
+    progress.say(&format!(
+        "drill {name} {} until {}",
+        plan.id,
+        rfc3339(&plan.expires_at)
+    ));
     let outcome = match site.bring_up(&plan, &signals.stop()).await {
         Ok(changes) => {
-            progress.say(&format!("applied {} objects and its entry", changes.applied.len()));
+            progress.say(&format!(
+                "applied {} objects and its entry",
+                changes.applied.len()
+            ));
             with_drill(args, signals, (&site, &plan, &key), &progress, &mut summary).await
         }
         Err(error) => Err(error.into()),
@@ -139,7 +149,9 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
     match (outcome, left) {
         (Ok(_), Err(error)) => Err(error),
         (outcome, left) => {
-            left.err().iter().for_each(|error| output::error(error.as_ref()));
+            left.err()
+                .iter()
+                .for_each(|error| output::error(error.as_ref()));
             outcome
         }
     }
@@ -172,9 +184,10 @@ async fn signing_key(
     if let Some(key) = super::key_source::given(args.key.as_deref())? {
         return Ok(key);
     }
-    let (keys, refusals) = site.keys_of(gate, &[]).await.map_err(|error| {
-        format!("{error}; or name a key with --key or DRILLGATE_KEY")
-    })?;
+    let (keys, refusals) = site
+        .keys_of(gate, &[])
+        .await
+        .map_err(|error| format!("{error}; or name a key with --key or DRILLGATE_KEY"))?;
     let signs = keys.into_iter().find(|key| key.signing_key().is_some());
     signs.ok_or_else(|| {
         let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
@@ -207,11 +220,18 @@ async fn with_drill(
         Status::True => progress.say(&format!("edge ready: {}", edge.message)),
         Status::Unknown => warn_of_unknown(&edge),
         Status::False => {
-            return Err(format!("the edge did not run with the drill in time: {}", edge.message).into());
+            return Err(format!(
+                "the edge did not run with the drill in time: {}",
+                edge.message
+            )
+            .into());
         }
     }
     let tools = Tools::start(&args.proxy, plan, key).await?;
-    progress.say(&format!("runs {}", args.command.join(&OsString::from(" ")).display()));
+    progress.say(&format!(
+        "runs {}",
+        args.command.join(&OsString::from(" ")).display()
+    ));
     let ended = run_command(&args.command, &tools.environment(plan, key)?, plan, signals).await;
     let counts = tools.stop().await;
     if let Some(counts) = &counts {
@@ -249,9 +269,15 @@ async fn take_down(
     summary: &mut Summary,
 ) -> Result<(), Box<dyn Error>> {
     let references = plan.references();
-    match site.take_down(plan.id, Some(&plan.filter()), &references).await {
+    match site
+        .take_down(plan.id, Some(&plan.filter()), &references)
+        .await
+    {
         Ok(changes) => {
-            progress.say(&format!("removed {} objects, nothing is left", changes.removed.len()));
+            progress.say(&format!(
+                "removed {} objects, nothing is left",
+                changes.removed.len()
+            ));
             summary.removed = changes.removed.iter().map(named).collect();
             Ok(())
         }

@@ -68,9 +68,11 @@ impl Tools {
     ) -> Result<Tools, Box<dyn Error>> {
         let (stop, stopping) = watch::channel(false);
         // Its mode is 0700.
-        let folder = tempfile::Builder::new().prefix("drillgate-run-").tempdir()?;
-        let signer = Arc::new(signer(plan, key, args.lifetime, "file-")?);
-        let file = ContextFile::create(folder.path().join(FILE), signer, time::now)?;
+        let folder = tempfile::Builder::new()
+            .prefix("drillgate-run-")
+            .tempdir()?;
+        let fresh = Arc::new(signer(plan, key, args.lifetime, "file-")?);
+        let file = ContextFile::create(folder.path().join(FILE), fresh, time::now)?;
         let file = tokio::spawn(file.keep(stopped(stopping.clone())));
         let proxy = match args.upstream(plan)? {
             None => None,
@@ -107,8 +109,14 @@ impl Tools {
         let mut variables = vec![
             ("DRILL_ID", plan.id.to_string().into()),
             ("DRILL_NAME", full_name(&plan.drill).into()),
-            ("DRILL_ENVIRONMENT", plan.drill.spec.environment.clone().into()),
-            ("DRILL_HOST", hosts.first().cloned().unwrap_or_default().into()),
+            (
+                "DRILL_ENVIRONMENT",
+                plan.drill.spec.environment.clone().into(),
+            ),
+            (
+                "DRILL_HOST",
+                hosts.first().cloned().unwrap_or_default().into(),
+            ),
             ("DRILL_HOSTS", hosts.join(",").into()),
             ("DRILL_EXPIRES_AT", rfc3339(&plan.expires_at).into()),
             ("DRILL_HEADER", format!("X-Drill-Context: {value}").into()),
@@ -169,7 +177,13 @@ fn longest(plan: &Plan, now: i64) -> i64 {
 fn signer(plan: &Plan, key: &Jwk, lifetime: i64, prefix: &str) -> Result<Signer, Box<dyn Error>> {
     let drill: DrillId = plan.id.to_string().parse()?;
     let environment: Environment = plan.drill.spec.environment.parse()?;
-    Ok(Signer::new(key.clone(), drill, environment, lifetime, prefix)?)
+    Ok(Signer::new(
+        key.clone(),
+        drill,
+        environment,
+        lifetime,
+        prefix,
+    )?)
 }
 
 async fn stopped(mut stop: watch::Receiver<bool>) {
