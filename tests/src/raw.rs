@@ -24,7 +24,7 @@ pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>, silence: Dur
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// What the answers in `bytes` are, each as [`outcome`] tells it, with a comma between them.
+/// What the answers in `bytes` are, each as [`outcome`](crate::traffic::outcome) tells it, with a comma between them.
 pub fn outcomes(bytes: &str) -> String {
     let answers = bytes.split("HTTP/1.1 ").skip(1).map(|answer| {
         let status = answer.get(..3).unwrap_or(answer);

@@ -68,13 +68,16 @@ async fn every_answer_of_the_sandbox_is_marked_and_comes_through() {
     proxy.end(routed(sent)).await;
 }
 
+/// What changes the settings of a proxy so that the edge refuses its requests.
+type Prepare = Box<dyn FnOnce(&mut Settings)>;
+
 #[tokio::test]
 async fn every_refusal_is_marked_and_comes_through_as_it_is() {
     let harness = gate::gate(|_| {}).await;
     let other = "11111111-2222-4333-8444-555555555555";
     let wrong = Jwk::hs256(HS256.parse().unwrap(), &[8; 32]).unwrap();
     let unknown = Jwk::hs256("nobody".parse().unwrap(), &[7; 32]).unwrap();
-    let prepare: [(&str, Box<dyn FnOnce(&mut Settings)>); 7] = [
+    let prepare: [(&str, Prepare); 7] = [
         (
             "unknown-drill",
             Box::new(|it| it.signer = signer_with(gate::jwk(), other, ENVIRONMENT, 300)),
