@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use drill_context::{Claims, HEADER_NAME, SigningKey, TokenType, sign};
+use drillgate::keyfile::Jwk;
 use drillgate::lab::{Drill, Edge, Request};
 use serde_json::{Value, json};
 
@@ -44,6 +45,11 @@ pub fn key(kid: &str) -> SigningKey {
         kid if kid == ED25519.parse().unwrap() => SigningKey::ed25519(kid, &SECRET).unwrap(),
         kid => SigningKey::hs256(kid, &SECRET).unwrap(),
     }
+}
+
+/// The gate's HS256 key as a client has it.
+pub fn jwk() -> Jwk {
+    Jwk::hs256(HS256.parse().unwrap(), &SECRET).unwrap()
 }
 
 /// The filter's configuration with these active drills, a map by UUID.

@@ -12,9 +12,10 @@ mod harness;
 pub mod load;
 mod module;
 mod raw;
+pub mod socket;
 pub mod traffic;
 
 pub use grpc::{check_health, health_router};
 pub use harness::{Harness, SANDBOX, envoy};
 pub use module::{MODULE_VARIABLE, module, module_path};
-pub use raw::exchange;
+pub use raw::{exchange, outcomes};

@@ -23,3 +23,19 @@ pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>, silence: Dur
     }
     String::from_utf8_lossy(&answer).into_owned()
 }
+
+/// What the answers in `bytes` are, each as [`outcome`](crate::traffic::outcome) tells it, with a comma between them.
+pub fn outcomes(bytes: &str) -> String {
+    let answers = bytes.split("HTTP/1.1 ").skip(1).map(|answer| {
+        let status = answer.get(..3).unwrap_or(answer);
+        let verdict = answer
+            .lines()
+            .find_map(|line| line.strip_prefix("x-drill-verdict: "));
+        let who = ["sandbox", "production"]
+            .into_iter()
+            .find(|who| answer.contains(&format!(r#""who":"{who}""#)));
+        let known = [Some(status), verdict, who].into_iter().flatten();
+        known.collect::<Vec<_>>().join(" ")
+    });
+    answers.collect::<Vec<_>>().join(", ")
+}

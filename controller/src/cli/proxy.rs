@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use drill_context::{DrillId, Environment};
+use serde::Serialize;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -21,11 +22,12 @@ use crate::route_key;
 
 const EXAMPLES: &str = "\
 Examples:
-  drillgate proxy --upstream https://gateway.example.com --drill \"$DRILL\" --env orders-dr --host orders.example.com
-  drillgate proxy --upstream http://127.0.0.1:8080 --drill \"$DRILL\" --env orders-dr --host orders.example.com \\
-    --key ci.jwk --listen 127.0.0.1:4180 &
-  curl http://127.0.0.1:4180/orders/42                                    # the proxy's address as base URL
-  http_proxy=http://127.0.0.1:4180 curl http://orders.example.com/orders/42   # or as an ordinary proxy
+  drillgate proxy --upstream https://gateway.example.com --host orders.example.com \\
+    --drill \"$DRILL\" --env orders-dr --key ci.jwk --listen 127.0.0.1:4180 &
+
+  # The proxy's address as the service's base URL, or the proxy as an ordinary one:
+  curl http://127.0.0.1:4180/orders/42
+  http_proxy=http://127.0.0.1:4180 curl http://orders.example.com/orders/42
 
 Clients speak plain HTTP to the proxy: HTTP/1.1, or HTTP/2 with prior knowledge, as gRPC does. What
 they say about drills themselves is taken off. An answer that the edge's filter did not mark may be
@@ -206,12 +208,16 @@ impl ProxyArgs {
     }
 
     fn ended(&self, counts: &Counts) -> Result<String, serde_json::Error> {
-        match self.output.format {
-            Format::Text => Ok(format!("{counts}\n")),
-            Format::Json => Ok(format!(
-                "{}\n",
-                json!({"tally": serde_json::to_value(counts)?})
-            )),
-        }
+        let line = match self.output.format {
+            Format::Text => counts.to_string(),
+            Format::Json => serde_json::to_string(&Ended { tally: counts })?,
+        };
+        Ok(format!("{line}\n"))
     }
+}
+
+/// The last line with `--output json`.
+#[derive(Serialize)]
+struct Ended<'a> {
+    tally: &'a Counts,
 }

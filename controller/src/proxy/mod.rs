@@ -35,3 +35,6 @@ pub use tally::{Counts, Tally};
 pub use tls::Trust;
 pub use upstream::Upstream;
 pub use verdict::{Verdict, judge};
+
+#[cfg(test)]
+mod tests;

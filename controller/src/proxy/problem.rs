@@ -59,7 +59,8 @@ impl Problem {
             Problem::Unmarked { upstream, status } => format!(
                 "{upstream} answered {status} without a verdict of drillgate's filter, so the answer may be \
                  production's and is withheld: check that --upstream is the drill's gateway, that the filter is \
-                 loaded there, and that nothing in between answers or takes x-drill-verdict off"
+                 loaded there, and that nothing in between answers or takes x-drill-verdict off (a gateway also \
+                 refuses by itself, before its filters, what is malformed, too large or an unknown upgrade)"
             ),
             Problem::Unreachable { upstream, reason } => {
                 format!("{upstream} did not answer: {reason}: check --upstream")

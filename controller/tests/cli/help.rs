@@ -1,8 +1,9 @@
 use super::Bench;
 
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 8] = [
     &[],
     &["demo"],
+    &["proxy"],
     &["sign"],
     &["verify"],
     &["keys", "new"],

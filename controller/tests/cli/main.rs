@@ -4,6 +4,7 @@
 
 mod help;
 mod keys;
+mod proxy;
 mod sign;
 mod verify;
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 use drillgate::lab::Upstream;
 use drillgate_tests::audit::{counter, records};
 use drillgate_tests::gate::HOST;
+use drillgate_tests::outcomes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::stand::{BY_RULES, LIMIT, Stand, outcomes, request};
+use crate::stand::{BY_RULES, LIMIT, Stand, request};
 
 /// Sends one byte at a time, each in a packet of its own, and gives what answered.
 async fn byte_by_byte(stand: &Stand, bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use drill_context::HEADER_NAME;
 use drillgate::lab::{Edge, Request};
 use drillgate_tests::gate::{self, HOST};
 use drillgate_tests::traffic::outcome;
-use drillgate_tests::{Harness, envoy, exchange};
+use drillgate_tests::{Harness, envoy, exchange, outcomes};
 
 /// How each of the three requests of a row ends: without the header, with a valid token, with a
 /// forged one.
@@ -174,20 +174,4 @@ pub fn sent(name: impl Into<String>, bytes: impl Into<Vec<u8>>, end: impl Into<S
 pub fn request(line: &str, fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let head = format!("{line}\r\nHost: {HOST}\r\n{fields}Connection: close\r\n\r\n");
     [head.as_bytes(), body.as_ref()].concat()
-}
-
-/// What the answers in `bytes` are, each as [`outcome`] tells it, with a comma between them.
-pub fn outcomes(bytes: &str) -> String {
-    let answers = bytes.split("HTTP/1.1 ").skip(1).map(|answer| {
-        let status = answer.get(..3).unwrap_or(answer);
-        let verdict = answer
-            .lines()
-            .find_map(|line| line.strip_prefix("x-drill-verdict: "));
-        let who = ["sandbox", "production"]
-            .into_iter()
-            .find(|who| answer.contains(&format!(r#""who":"{who}""#)));
-        let known = [Some(status), verdict, who].into_iter().flatten();
-        known.collect::<Vec<_>>().join(" ")
-    });
-    answers.collect::<Vec<_>>().join(", ")
 }
