@@ -62,7 +62,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out control_plane controller interop threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller interop threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 

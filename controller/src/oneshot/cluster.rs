@@ -140,8 +140,11 @@ pub async fn gate(
     name: &str,
 ) -> Result<Option<DrillGate>, Error> {
     let api = Api::<DrillGate>::namespaced(client.clone(), namespace);
-    let found = api.get_opt(name).await;
-    found.map_err(|error| unread("DrillGates", error))
+    match api.get(name).await {
+        Ok(gate) => Ok(Some(gate)),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        Err(error) => Err(unread("DrillGates", error)),
+    }
 }
 
 /// The Secrets that `gate` names, those that exist.

@@ -17,7 +17,9 @@ use super::plan::lives;
 use crate::api::{Drill, Mode, ObjectRef, Phase};
 use crate::reconcile::plugin::active_list;
 use crate::reconcile::reference;
-use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT, GATE, gate_label, namespace_of};
+use crate::resources::metadata::{
+    DRILL, DRILL_ID, EXPIRES_AT, GATE, ONE_SHOT, gate_label, namespace_of,
+};
 use crate::resources::refusal::LivingDrill;
 
 /// A drill that stands in a cluster, or what is left of it.
@@ -127,7 +129,7 @@ impl Standing {
     /// From an object that carries its label.
     fn add_object(&mut self, object: &DynamicObject) {
         let annotation = |name: &str| object.annotations().get(name);
-        if let Some(name) = annotation(DRILL) {
+        if let Some(name) = annotation(DRILL).or_else(|| annotation(ONE_SHOT)) {
             self.name.clone_from(name);
         }
         if let Some(gate) = object.labels().get(GATE) {

@@ -129,10 +129,13 @@ impl Writer {
         }
     }
 
-    /// Reads an object as it is now.
+    /// Reads an object as it is now; nothing, too, where the cluster does not serve its kind.
     pub async fn read(&self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
-        let found = self.api(object).get_opt(&object.name).await;
-        found.map_err(|error| Error::about(object, error))
+        match self.api(object).get(&object.name).await {
+            Ok(found) => Ok(Some(found)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(Error::about(object, error)),
+        }
     }
 
     /// Puts our finalizer on an object, or takes it off; gives the object's new version. Only if

@@ -26,6 +26,10 @@ pub const GATE: &str = "drillgate.dev/gate";
 /// The annotation with the drill, as `namespace/name`, on the objects of the drill.
 pub const DRILL: &str = "drillgate.dev/drill";
 
+/// The same for a drill that has no resource, since a command has brought it up: then its end alone
+/// says whether it still has a use.
+pub const ONE_SHOT: &str = "drillgate.dev/one-shot";
+
 /// The annotation with the time, in RFC 3339, at which an object of a drill has no use any more.
 pub const EXPIRES_AT: &str = "drillgate.dev/expires-at";
 
@@ -73,9 +77,12 @@ pub(super) fn of_drill(
     let mut meta = of_gate(gate, namespace, name);
     let labels = meta.labels.get_or_insert_default();
     labels.insert(DRILL_ID.to_owned(), id.to_string());
+    // The API server gives every resource a UID.
+    let has_resource = drill.meta().uid.is_some();
+    let annotation = if has_resource { DRILL } else { ONE_SHOT };
     let drill_name = format!("{}/{}", namespace_of(drill), drill.name_any());
     meta.annotations = Some(BTreeMap::from([
-        (DRILL.to_owned(), drill_name),
+        (annotation.to_owned(), drill_name),
         (EXPIRES_AT.to_owned(), rfc3339(expires_at)),
     ]));
     meta.owner_references = owner(drill, namespace);
