@@ -11,7 +11,11 @@ const EXAMPLES: &str = "\
 Examples:
   source <(drillgate completion bash)
   drillgate completion zsh >\"${fpath[1]}/_drillgate\"
-  drillgate completion fish >~/.config/fish/completions/drillgate.fish";
+  drillgate completion fish >~/.config/fish/completions/drillgate.fish
+
+Exit codes:
+  0  printed
+  2  usage";
 
 /// Print what a shell needs to complete the commands
 #[derive(Args)]

@@ -86,14 +86,19 @@ pub(super) fn one(named: Option<&Path>) -> Result<Source, SourceError> {
     }
 }
 
-/// The key that was named, or else that of the environment; nothing if there is neither.
-pub(super) fn given(named: Option<&Path>) -> Result<Option<Jwk>, SourceError> {
+/// The key that was named, or else that of the environment, which must sign; nothing if there is
+/// neither.
+pub(super) fn signing(named: Option<&Path>) -> Result<Option<Jwk>, SourceError> {
     let source = match one(named) {
         Err(SourceError::NoKey) => return Ok(None),
         source => source?,
     };
     let file = source.load()?;
     source.warn_when_open(&file);
+    if file.jwk.signing_key().is_none() {
+        let kid = file.jwk.kid().clone();
+        return Err(SourceError::CannotSign(source, kid));
+    }
     Ok(Some(file.jwk))
 }
 

@@ -20,7 +20,12 @@ Examples:
 
 A drill is Active (signed requests are let through), Expired (its time is over and something of it
 is left: `drillgate gc`), Incomplete (it is coming up, going, or was left half way) or Waiting (a
-resource with nothing at the edge: see `drillgate status`).";
+resource with nothing at the edge: see `drillgate status`).
+
+Exit codes:
+  0  listed
+  2  usage, or no cluster
+  4  the cluster cannot be reached, or does not let us";
 
 /// List the drills that stand in the cluster, whoever brought them up
 #[derive(Args)]

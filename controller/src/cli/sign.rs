@@ -1,5 +1,7 @@
 //! `drillgate sign`.
 
+mod from_cluster;
+
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +10,9 @@ use clap::Args;
 use drill_context::{Claims, DrillId, Environment, KeyId, TokenId, TokenType, sign};
 use serde::Serialize;
 
+use self::from_cluster::Question;
 use super::Outcome;
+use super::cluster::ClusterArgs;
 use super::key_source::{self, SourceError};
 use super::output::{self, Format, OutputArgs};
 use super::time::{self, TimeError};
@@ -21,6 +25,7 @@ const PROBE_ENVIRONMENT: &str = "probe";
 
 const USAGE: &str = "\
 drillgate sign [OPTIONS] --drill <UUID> --env <TAG>
+       drillgate sign [OPTIONS] --of <DRILL>
        drillgate sign [OPTIONS] --probe";
 
 const EXAMPLES: &str = "\
@@ -29,35 +34,51 @@ Examples:
   value=$(drillgate sign --drill \"$DRILL\" --env orders-dr) &&
     curl -H \"X-Drill-Context: $value\" https://orders.example.com/
   drillgate sign --drill \"$DRILL\" --env orders-dr --expires-in 5m --token-id run-42 --output json
+  drillgate sign --of orders
+  drillgate sign --drill \"$DRILL\" --env orders-dr --gate istio-system/edge --kid ci-2026
 
 Keep the &&, or set -e: of a header without a value curl sends nothing, and the request would
 be no drill request.
 
-Without --key, the key is the file that DRILLGATE_KEY_FILE names, or else the JWK in DRILLGATE_KEY.
+Without --key, the key is the file that DRILLGATE_KEY_FILE names, or else the JWK in DRILLGATE_KEY,
+or else, with --of, one of the gate's, from its Secret.
 
 Exit codes:
   0  signed
-  2  usage, or a key that cannot be read or does not sign";
+  2  usage, a key that cannot be read or does not sign, or no such drill
+  4  the cluster cannot be reached, or does not let us";
 
 /// Sign a value for the header X-Drill-Context
 #[derive(Args)]
 #[command(override_usage = USAGE, after_help = EXAMPLES)]
 pub(super) struct SignArgs {
     /// The drill's UUID, in lower case
-    #[arg(long, value_name = "UUID", required_unless_present = "probe")]
+    #[arg(long, value_name = "UUID", required_unless_present_any = ["probe", "of"])]
     drill: Option<DrillId>,
 
     /// The tag of the environment that the drill runs in
-    #[arg(long = "env", value_name = "TAG", required_unless_present = "probe")]
+    #[arg(long = "env", value_name = "TAG", required_unless_present_any = ["probe", "of"])]
     environment: Option<Environment>,
 
     /// Sign a question to the gateway's filter itself, which belongs to no drill
     #[arg(long, conflicts_with_all = ["drill", "environment"])]
     probe: bool,
 
+    /// A drill of the cluster, by its name or UUID: it tells its UUID and environment
+    #[arg(long, value_name = "DRILL", conflicts_with_all = ["drill", "environment", "probe"])]
+    of: Option<String>,
+
     /// The key file, a JWK; - reads standard input
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+
+    /// A gate of the cluster, as namespace/name: the key is one of its Secrets'
+    #[arg(long, value_name = "GATE", conflicts_with = "key")]
+    gate: Option<String>,
+
+    /// Which key of the gate [default: the first that signs]
+    #[arg(long, value_name = "NAME")]
+    kid: Option<KeyId>,
 
     /// The time of signing: epoch seconds or RFC 3339 [default: now]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -77,6 +98,9 @@ pub(super) struct SignArgs {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    #[command(flatten)]
+    cluster: ClusterArgs,
 }
 
 pub(super) fn run(args: &SignArgs, now: i64) -> Outcome {
@@ -85,14 +109,24 @@ pub(super) fn run(args: &SignArgs, now: i64) -> Outcome {
             "--header and --output json exclude each other: the JSON has both parts".into(),
         );
     }
-    let source = key_source::one(args.key.as_deref())?;
-    let file = source.load()?;
-    source.warn_when_open(&file);
-    let Some(key) = file.jwk.signing_key() else {
-        let kid = file.jwk.kid().clone();
-        return Err(SourceError::CannotSign(source, kid).into());
+    let given = match &args.gate {
+        Some(_) => None,
+        None => key_source::signing(args.key.as_deref())?,
     };
-    let (token_type, drill, environment) = args.subject()?;
+    let question = Question {
+        cluster: &args.cluster,
+        drill: args.of.as_deref(),
+        gate: args.gate.as_deref(),
+        kid: args.kid.as_ref(),
+        has_key: given.is_some(),
+    };
+    let answer = question.ask()?;
+    let jwk = answer.key.or(given).ok_or(SourceError::NoKey)?;
+    let key = jwk.signing_key().ok_or(SourceError::NoKey)?;
+    let (token_type, drill, environment) = match answer.drill {
+        Some((drill, environment)) => (TokenType::Drill, drill, environment),
+        None => args.subject()?,
+    };
     let claims = args.claims(drill, environment, now)?;
     let signed = Signed {
         value: sign(key, token_type, &claims),

@@ -11,10 +11,11 @@ use tokio::time::sleep;
 use super::Error;
 use super::cluster::{self, Surroundings};
 use super::filter::Filter;
-use super::plan::{Plan, PlanInputs, end_of, plan};
+use super::plan::{Plan, PlanInputs, plan};
 use super::standing::{Standing, standing};
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
+use crate::reconcile::after;
 use crate::reconcile::edge::{self, Question};
 use crate::reconcile::metrics::Metrics;
 use crate::reconcile::removal_order;
@@ -273,7 +274,7 @@ impl Seen {
     /// All that stands against it.
     pub fn plan(&self, drill: &Drill, id: Uuid, end: Option<Time>) -> Result<Plan, Error> {
         let now = now();
-        let end = end.unwrap_or_else(|| end_of(drill, &now));
+        let end = end.unwrap_or_else(|| after(&now, drill));
         plan(&PlanInputs {
             drill,
             gate: &self.gate,

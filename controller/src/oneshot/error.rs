@@ -3,8 +3,7 @@
 use std::fmt;
 
 use super::manifest::ManifestError;
-use crate::api::ObjectRef;
-use crate::reconcile::{self, named};
+use crate::reconcile;
 use crate::resources::refusal::Refusal;
 
 /// Why a command could not do what it was asked.
@@ -31,8 +30,8 @@ pub enum Error {
     },
     /// A controller looks after that, and would undo what is done here.
     Managed {
-        /// The resource.
-        what: ObjectRef,
+        /// The resource, as `Kind namespace/name`.
+        what: String,
         /// What to do in place of this.
         instead: String,
     },
@@ -51,7 +50,7 @@ pub enum Error {
         source: Box<kube::Error>,
     },
     /// The cluster cannot be written to.
-    Write(reconcile::Error),
+    Write(Box<reconcile::Error>),
     /// It was told to stop half way.
     Interrupted,
     /// The operating system has no random numbers to give.
@@ -105,7 +104,7 @@ impl fmt::Display for Error {
                 "the filter of DrillGate {gate} is not in the cluster: install it with `drillgate gate install -f FILE`, or make the DrillGate and run the controller"
             ),
             Error::Managed { what, instead } => {
-                write!(f, "the controller looks after {}: {instead}", named(what))
+                write!(f, "the controller looks after {what}: {instead}")
             }
             Error::Ambiguous { asked, found } if found.is_empty() => {
                 write!(
@@ -154,6 +153,6 @@ impl From<ManifestError> for Error {
 
 impl From<reconcile::Error> for Error {
     fn from(error: reconcile::Error) -> Error {
-        Error::Write(error)
+        Error::Write(Box::new(error))
     }
 }

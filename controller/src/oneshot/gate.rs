@@ -14,7 +14,7 @@ use super::standing::Standing;
 use crate::api::{DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
 use crate::reconcile::writer::{MANAGER, reference};
-use crate::reconcile::{is_current, numbered_objects, removal_order, stamped};
+use crate::reconcile::{is_current, named, numbered_objects, removal_order, stamped};
 use crate::resources::gate::GateInputs;
 use crate::resources::metadata::{DRILL_ID, GATE, GATE_SPEC, gate_label, namespace_of};
 use crate::resources::refusal::{GateFacts, Refusal, check_gate};
@@ -127,7 +127,7 @@ impl Site {
     ) -> Result<(), Error> {
         match cluster::gate(&self.client, namespace, name).await? {
             Some(gate) => Err(Error::Managed {
-                what: reference(&gate),
+                what: named(&reference(&gate)),
                 instead: instead.to_owned(),
             }),
             None => Ok(()),

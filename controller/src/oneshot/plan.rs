@@ -1,7 +1,6 @@
 //! What a drill consists of in this cluster: a function of what was read and of the time.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::Error;
@@ -133,15 +132,6 @@ impl Plan {
     }
 }
 
-/// When a drill that begins now ends.
-pub fn end_of(drill: &Drill, now: &Time) -> Time {
-    let seconds = i64::try_from(drill.spec.ttl.as_secs()).unwrap_or(i64::MAX);
-    let end = now.0.checked_add(SignedDuration::from_secs(seconds));
-    // Whole seconds, as the edge counts them.
-    let end = end.map(Timestamp::as_second).unwrap_or(i64::MAX);
-    Time(Timestamp::from_second(end).unwrap_or(Timestamp::MAX))
-}
-
 /// Which drill this is: the one of that name that stands already, or a new one. A name that a
 /// resource has, too, is the controller's business.
 ///
@@ -158,7 +148,7 @@ pub fn identity(
     match (same.next(), same.next()) {
         (None, _) => Ok((new_id()?, None)),
         (Some(one), None) if one.resource.is_some() => Err(one.managed("edit it there")),
-        (Some(one), None) => Ok((one.id, one.expires_at.clone().map(Time))),
+        (Some(one), None) => Ok((one.id, one.expires_at.map(Time))),
         (Some(one), Some(other)) => Err(Error::Ambiguous {
             asked: name,
             found: vec![one.id.to_string(), other.id.to_string()],

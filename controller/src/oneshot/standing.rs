@@ -99,14 +99,8 @@ impl Standing {
 
     /// That the controller looks after it.
     pub fn managed(&self, instead: &str) -> Error {
-        let (namespace, name) = self.name.split_once('/').unwrap_or(("", &self.name));
         Error::Managed {
-            what: ObjectRef {
-                api_version: "drillgate.dev/v1alpha1".to_owned(),
-                kind: "Drill".to_owned(),
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            },
+            what: format!("Drill {}", self.name),
             instead: instead.to_owned(),
         }
     }

@@ -38,6 +38,7 @@ pub(crate) mod writer;
 
 pub(crate) use applied::{is_current, stamped};
 pub(crate) use cluster::reference;
+pub(crate) use drill::step::after;
 pub(crate) use error::{api_category, named};
 pub(crate) use gate::{AMBIENT, numbered_objects};
 pub(crate) use kinds::{our_kinds, serves_traffic_extension};

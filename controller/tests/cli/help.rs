@@ -1,22 +1,40 @@
+use clap::{Command, CommandFactory};
+use drillgate::cli::Cli;
+
 use super::Bench;
 
-const COMMANDS: [&[&str]; 8] = [
-    &[],
-    &["demo"],
-    &["proxy"],
-    &["sign"],
-    &["verify"],
-    &["keys", "new"],
-    &["keys", "public"],
-    &["keys", "show"],
-];
+/// Every command, and the whole.
+fn commands() -> Vec<Vec<String>> {
+    let mut found = vec![Vec::new()];
+    walk(&Cli::command(), &[], &mut found);
+    assert!(found.len() > 15, "{found:?}");
+    found
+}
+
+fn walk(command: &Command, path: &[String], found: &mut Vec<Vec<String>>) {
+    for sub in command.get_subcommands() {
+        let path = [path, &[sub.get_name().to_owned()]].concat();
+        // A command that only has others is described by these.
+        if sub.has_subcommands() {
+            walk(sub, &path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+fn help(variables: &[(&str, &str)], command: &[String]) -> String {
+    let mut words: Vec<&str> = command.iter().map(String::as_str).collect();
+    words.push("--help");
+    let ended = Bench::new().run_with(variables, "", &words);
+    ended.with_code(0).stdout
+}
 
 #[test]
 fn each_help_has_examples_and_exit_codes() {
-    for command in COMMANDS {
-        let ended = Bench::new().run(&[command, &["--help"]].concat());
-        let help = ended.with_code(0).stdout;
-        assert!(help.contains("\nExamples:\n  drillgate "), "{help}");
+    for command in commands() {
+        let help = help(&[], &command);
+        assert!(help.contains("\nExamples:\n  "), "{help}");
         assert!(help.contains("\nExit codes:\n  0  "), "{help}");
     }
 }
@@ -27,9 +45,8 @@ fn no_help_shows_a_key_of_the_environment() {
         ("DRILLGATE_KEY", "hunter2"),
         ("DRILLGATE_KEY_FILE", "hunter2"),
     ];
-    for command in COMMANDS {
-        let ended = Bench::new().run_with(&variables, "", &[command, &["--help"]].concat());
-        assert!(!ended.with_code(0).stdout.contains("hunter2"));
+    for command in commands() {
+        assert!(!help(&variables, &command).contains("hunter2"));
     }
 }
 

@@ -85,6 +85,38 @@ async fn a_drill_is_stopped_by_its_name_or_its_uuid_and_twice_is_no_error() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_is_signed_with_what_the_cluster_knows() {
+    let desk = Desk::gated().await;
+    let id = started(&desk).await;
+    let name = format!("{}/orders", desk.scene.sandbox);
+    let gate = format!("{}/edge", desk.scene.gateway);
+    let with_gate = [
+        "sign",
+        "--drill",
+        &id,
+        "--env",
+        "orders-dr",
+        "--gate",
+        &gate,
+    ];
+    for arguments in [&["sign", "--of", &name] as &[&str], &with_gate] {
+        let signed = desk.run(arguments).await;
+        let value = signed.assert(0).stdout.trim();
+        let verified = desk.run(&["verify", "--key", "ci.jwk", value]).await;
+        verified.assert(0).says(&id).says("orders-dr");
+    }
+    desk.run(&["sign", "--of", "nobody"])
+        .await
+        .assert(2)
+        .says("there is no drill nobody");
+    let other_kid = [&with_gate as &[&str], &["--kid", "other"]].concat();
+    desk.run(&other_kid)
+        .await
+        .assert(2)
+        .says("no key other of DrillGate");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_drills_about_one_host_and_environment_take_turns() {
     let desk = Desk::gated().await;
     started(&desk).await;

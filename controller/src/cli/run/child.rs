@@ -85,22 +85,19 @@ struct Running {
 
 impl Running {
     async fn wait(mut self, plan: &Plan, signals: &mut Signals) -> Result<Ended, Box<dyn Error>> {
-        loop {
-            tokio::select! {
-                status = self.child.wait() => return Ok(ended(status?)),
-                signal = signals.next() => {
-                    // A terminal has sent Ctrl-C to the whole group already.
-                    if self.own_group || signal != Signal::INT {
-                        self.send(signal);
-                    }
-                    let status = self.end(signals).await?;
-                    return Ok(ended(status));
+        tokio::select! {
+            status = self.child.wait() => Ok(ended(status?)),
+            signal = signals.next() => {
+                // A terminal has sent Ctrl-C to the whole group already.
+                if self.own_group || signal != Signal::INT {
+                    self.send(signal);
                 }
-                () = time_over(plan) => {
-                    self.send(Signal::TERM);
-                    self.end(signals).await?;
-                    return Ok(Ended::TimeOver);
-                }
+                Ok(ended(self.end(signals).await?))
+            }
+            () = time_over(plan) => {
+                self.send(Signal::TERM);
+                self.end(signals).await?;
+                Ok(Ended::TimeOver)
             }
         }
     }

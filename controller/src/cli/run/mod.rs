@@ -47,8 +47,9 @@ killed its objects stay, which nothing is steered to once the drill's ttl is ove
 removes them, or `drillgate gc`.
 
 Exit codes:
-  the command's own; 128 + N if signal N ended it
-  2    usage
+  0  the command has ended with 0, and nothing of the drill is left
+  N  the command's own code, or 128 + the signal that ended it
+  2  usage
   124  the drill's time was over before the command ended
   125  the drill could not be brought up or taken away, or something else than the edge has answered
   126  the command cannot be run
@@ -181,7 +182,7 @@ async fn signing_key(
     site: &Site,
     gate: &crate::api::DrillGate,
 ) -> Result<Jwk, Box<dyn Error>> {
-    if let Some(key) = super::key_source::given(args.key.as_deref())? {
+    if let Some(key) = super::key_source::signing(args.key.as_deref())? {
         return Ok(key);
     }
     let (keys, refusals) = site
