@@ -89,14 +89,14 @@ where
     Ok(read)
 }
 
-/// What drillgate made, of all kinds that the cluster serves.
+/// What drillgate made, of those of these kinds that the cluster serves.
 ///
 /// # Errors
 /// If the cluster does not let us.
-pub async fn ours(client: &Client) -> Result<Vec<DynamicObject>, Error> {
+pub async fn ours(client: &Client, kinds: Vec<ApiResource>) -> Result<Vec<DynamicObject>, Error> {
     let mut ours = Vec::new();
     let labelled = ListParams::default().labels(&format!("{MANAGED_BY}={DRILLGATE}"));
-    for resource in crate::reconcile::our_kinds() {
+    for resource in kinds {
         let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
         match api.list(&labelled).await {
             Ok(listed) => ours.extend(listed.items.into_iter().map(|mut object| {

@@ -15,11 +15,10 @@ use super::plan::{Plan, PlanInputs, plan};
 use super::standing::{Standing, standing};
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
-use crate::reconcile::after;
 use crate::reconcile::edge::{self, Question};
 use crate::reconcile::metrics::Metrics;
-use crate::reconcile::removal_order;
 use crate::reconcile::writer::{MANAGER, Writer};
+use crate::reconcile::{after, drill_kinds, removal_order};
 use crate::reconcile::{is_current, stamped};
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::metadata::namespace_of;
@@ -135,7 +134,7 @@ impl Site {
     /// # Errors
     /// If the cluster does not let us.
     pub async fn standing(&self) -> Result<Vec<Standing>, Error> {
-        let ours = cluster::ours(&self.client).await?;
+        let ours = cluster::ours(&self.client, drill_kinds()).await?;
         let drills = cluster::drills(&self.client).await?;
         Ok(standing(&ours, &drills))
     }

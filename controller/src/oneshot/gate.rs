@@ -14,7 +14,7 @@ use super::standing::Standing;
 use crate::api::{DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
 use crate::reconcile::writer::{MANAGER, reference};
-use crate::reconcile::{is_current, named, numbered_objects, removal_order, stamped};
+use crate::reconcile::{is_current, named, numbered_objects, our_kinds, removal_order, stamped};
 use crate::resources::gate::GateInputs;
 use crate::resources::metadata::{DRILL_ID, GATE, GATE_SPEC, gate_label, namespace_of};
 use crate::resources::refusal::{GateFacts, Refusal, check_gate};
@@ -165,7 +165,7 @@ impl Site {
     /// If the cluster does not let us.
     pub async fn gate_objects(&self, namespace: &str, name: &str) -> Result<Vec<ObjectRef>, Error> {
         let label = gate_label(namespace, name);
-        let ours = cluster::ours(&self.client).await?;
+        let ours = cluster::ours(&self.client, our_kinds()).await?;
         let is_its = |labels: &BTreeMap<String, String>| {
             labels.get(GATE) == Some(&label) && !labels.contains_key(DRILL_ID)
         };

@@ -102,6 +102,16 @@ pub fn our_kinds() -> Vec<ApiResource> {
     all.ours()
 }
 
+/// The kinds that a drill has objects of, or an entry in.
+pub fn drill_kinds() -> Vec<ApiResource> {
+    vec![
+        erased::<VirtualService>(),
+        erased::<DestinationRule>(),
+        erased::<WasmPlugin>(),
+        erased::<TrafficExtension>(),
+    ]
+}
+
 /// Whether the cluster has TrafficExtension.
 ///
 /// # Errors
