@@ -21,10 +21,11 @@ export DRILLGATE_ENVOY  := $(TOOLS)/envoy-$(ENVOY)/envoy
 export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
+export DRILLGATE_PACKAGING := $(TOOLS)/packaging
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane packaging-tools manifests fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -53,7 +54,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane binary ## the suites on a real Envoy and a real API server
+integration: tools module interop-tools control-plane packaging-tools binary ## the suites on a real Envoy and a real API server
 	$(STEP) 'suites on a real Envoy and a real API server'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -62,7 +63,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out control_plane controller interop threat_model,$(sort \
+EDGE := $(filter-out control_plane controller interop packaging threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -194,11 +195,25 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
 
-manifests: ## write manifests/crds/ anew from controller/src/api/
-	$(STEP) 'writing manifests/crds/'
+packaging-tools: $(DRILLGATE_PACKAGING)/ready ## build Helm and crane (once, 2 to 5 minutes)
+
+$(DRILLGATE_PACKAGING)/ready: tests/control-plane/packaging/go.mod tests/control-plane/packaging/go.sum
+	$(need-go)
+	$(STEP) 'fetching the sources of Helm and crane (about 150 MB)'
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) 'building Helm and crane (2 to 5 minutes on two free cores)'
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/ \
+		helm.sh/helm/v4/cmd/helm github.com/google/go-containerregistry/cmd/crane
+	@touch $@
+
+manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api/, and install.yaml from the chart
+	$(STEP) 'writing manifests/crds/ and manifests/install.yaml'
 	@$(CARGO) build --quiet --package drillgate
 	@for name in drillgates drills; do \
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
+	@{ cat manifests/namespace.yaml && $(DRILLGATE_PACKAGING)/helm template drillgate manifests/chart \
+		--namespace drillgate-system 2>/dev/null; } >manifests/install.yaml
 
 fmt: ## format the code
 	@$(CARGO) fmt --all
