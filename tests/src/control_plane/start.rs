@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -35,6 +35,7 @@ impl ControlPlane {
             authority,
             flags,
             numbers: AtomicUsize::new(0),
+            refusals_expected: AtomicBool::new(false),
         };
         plane.write_kubeconfig(&plane.kubeconfig(), ADMIN);
         plane.wait_until_ready().await?;
