@@ -11,8 +11,12 @@ ARGS   ?=
 ENVOY  ?= 1.40
 # How long each fuzz target runs.
 SECONDS ?= 60
+# Where `make images` pushes, e.g. PUSH=registry.example/drillgate, and with which tag.
+PUSH   ?=
+TAG    ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 WASM   := wasm32-wasip1
+STATIC := x86_64-unknown-linux-musl
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 TOOLS  := $(CURDIR)/.tools
 STEP   := @printf '==> %s\n'
@@ -22,10 +26,16 @@ export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export DRILLGATE_PACKAGING := $(TOOLS)/packaging
+# No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
+SHIPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/drillgate$(if $(CARGO_TARGET_DIR), --remap-path-prefix=$(TARGET)=/target)
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(SHIPPED)
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS := $(SHIPPED)
+# What little C there is needs nothing of the C library: any compiler for this machine will do.
+export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane packaging-tools manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane packaging-tools manifests images fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -195,7 +205,7 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
 
-packaging-tools: $(DRILLGATE_PACKAGING)/ready ## build Helm and crane (once, 2 to 5 minutes)
+packaging-tools: $(DRILLGATE_PACKAGING)/ready
 
 $(DRILLGATE_PACKAGING)/ready: tests/control-plane/packaging/go.mod tests/control-plane/packaging/go.sum
 	$(need-go)
@@ -214,6 +224,17 @@ manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
 	@{ cat manifests/namespace.yaml && $(DRILLGATE_PACKAGING)/helm template drillgate manifests/chart \
 		--namespace drillgate-system 2>/dev/null; } >manifests/install.yaml
+
+images: module packaging-tools ## the two images, into target/images/ (PUSH=registry.example/drillgate pushes them)
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(STATIC)/lib" || { \
+		printf '==> %s\n' 'adding $(STATIC) to the Rust toolchain'; rustup target add $(STATIC); }
+	$(STEP) 'building the command line (release, static: some minutes the first time)'
+	@$(CARGO) build --quiet --release --package drillgate --target $(STATIC)
+	@LC_ALL=C ldd $(TARGET)/$(STATIC)/release/drillgate 2>&1 | grep -qE 'statically linked|not a dynamic' || { \
+		echo 'the binary needs shared libraries, and the image has none' >&2; exit 1; }
+	$(STEP) 'making the images'
+	@manifests/images --binary $(TARGET)/$(STATIC)/release/drillgate --module $(DRILLGATE_MODULE) --version $(TAG) \
+		--out $(TARGET)/images --crane $(DRILLGATE_PACKAGING)/crane $(addprefix --push ,$(PUSH))
 
 fmt: ## format the code
 	@$(CARGO) fmt --all
