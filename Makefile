@@ -223,7 +223,7 @@ manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api
 	@for name in drillgates drills; do \
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
 	@{ cat manifests/namespace.yaml && $(DRILLGATE_PACKAGING)/helm template drillgate manifests/chart \
-		--namespace drillgate-system 2>/dev/null; } >manifests/install.yaml
+		--namespace drillgate-system; } >$(TARGET)/install.yaml && cp $(TARGET)/install.yaml manifests/install.yaml
 
 images: module packaging-tools ## the two images, into target/images/ (PUSH=registry.example/drillgate pushes them)
 	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(STATIC)/lib" || { \
