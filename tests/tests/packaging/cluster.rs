@@ -144,7 +144,16 @@ async fn helm_installs_upgrades_and_leaves_nothing_but_the_definitions() {
     fs::write(&definition, yaml.replace(column, "")).unwrap();
 
     let older = older.display().to_string();
-    let said = run(&["install", "drillgate", &older, "--create-namespace"]);
+    // Someone has brought the definitions already.
+    let definitions = in_repository("manifests/chart/files/crds")
+        .display()
+        .to_string();
+    plane
+        .kubectl(["apply", "--server-side", "--filename", &definitions])
+        .await;
+    let install = ["install", "drillgate", &older, "--create-namespace"];
+    let taken_over = ["--take-ownership", "--force-conflicts"];
+    let said = run(&[&install[..], &taken_over].concat());
     assert!(said.contains("istio-system: drill-keys"), "{said}");
     assert_eq!(
         of_release(&plane).await.len(),
