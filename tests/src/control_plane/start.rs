@@ -71,8 +71,14 @@ impl ControlPlane {
 
     /// Writes a kubeconfig for `user`.
     pub(super) fn write_kubeconfig(&self, path: &Path, user: &str) {
-        // RBAC lets this group do everything.
-        let group = (user == ADMIN).then_some("system:masters");
+        let group = match user {
+            // RBAC lets this group do everything.
+            ADMIN => Some("system:masters"),
+            // By this one the API server shares itself out: it has more time for service accounts
+            // than for others.
+            user if user.starts_with("system:serviceaccount:") => Some("system:serviceaccounts"),
+            _ => None,
+        };
         let credentials = self.authority.user(user, group);
         let authority = self.authority.certificate();
         kubeconfig::write(path, &self.server, Some((&authority, &credentials)));
