@@ -11,8 +11,12 @@ ARGS   ?=
 ENVOY  ?= 1.40
 # How long each fuzz target runs.
 SECONDS ?= 60
+# Where `make images` pushes, e.g. PUSH=registry.example/drillgate, and with which tag.
+PUSH   ?=
+TAG    ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
 
 WASM   := wasm32-wasip1
+STATIC := x86_64-unknown-linux-musl
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 TOOLS  := $(CURDIR)/.tools
 STEP   := @printf '==> %s\n'
@@ -21,10 +25,17 @@ export DRILLGATE_ENVOY  := $(TOOLS)/envoy-$(ENVOY)/envoy
 export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
+export DRILLGATE_PACKAGING := $(TOOLS)/packaging
+# No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
+SHIPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/drillgate$(if $(CARGO_TARGET_DIR), --remap-path-prefix=$(TARGET)=/target)
+export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(SHIPPED)
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS := $(SHIPPED)
+# What little C there is needs nothing of the C library: any compiler for this machine will do.
+export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane packaging-tools manifests images fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -53,7 +64,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane binary ## the suites on a real Envoy and a real API server
+integration: tools module interop-tools control-plane packaging-tools binary ## the suites on a real Envoy and a real API server
 	$(STEP) 'suites on a real Envoy and a real API server'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -62,7 +73,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out commands control_plane controller interop threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller interop packaging threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -194,11 +205,36 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
 
-manifests: ## write manifests/crds/ anew from controller/src/api/
-	$(STEP) 'writing manifests/crds/'
+packaging-tools: $(DRILLGATE_PACKAGING)/ready
+
+$(DRILLGATE_PACKAGING)/ready: tests/control-plane/packaging/go.mod tests/control-plane/packaging/go.sum
+	$(need-go)
+	$(STEP) 'fetching the sources of Helm and crane (about 150 MB)'
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) 'building Helm and crane (2 to 5 minutes on two free cores)'
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/ \
+		helm.sh/helm/v4/cmd/helm github.com/google/go-containerregistry/cmd/crane
+	@touch $@
+
+manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api/, and install.yaml from the chart
+	$(STEP) 'writing manifests/crds/ and manifests/install.yaml'
 	@$(CARGO) build --quiet --package drillgate
 	@for name in drillgates drills; do \
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
+	@{ cat manifests/namespace.yaml && $(DRILLGATE_PACKAGING)/helm template drillgate manifests/chart \
+		--namespace drillgate-system; } >$(TARGET)/install.yaml && cp $(TARGET)/install.yaml manifests/install.yaml
+
+images: module packaging-tools ## the two images, into target/images/ (PUSH=registry.example/drillgate pushes them)
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(STATIC)/lib" || { \
+		printf '==> %s\n' 'adding $(STATIC) to the Rust toolchain'; rustup target add $(STATIC); }
+	$(STEP) 'building the command line (release, static: some minutes the first time)'
+	@$(CARGO) build --quiet --release --package drillgate --target $(STATIC)
+	@LC_ALL=C ldd $(TARGET)/$(STATIC)/release/drillgate 2>&1 | grep -qE 'statically linked|not a dynamic' || { \
+		echo 'the binary needs shared libraries, and the image has none' >&2; exit 1; }
+	$(STEP) 'making the images'
+	@manifests/images --binary $(TARGET)/$(STATIC)/release/drillgate --module $(DRILLGATE_MODULE) --version $(TAG) \
+		--out $(TARGET)/images --crane $(DRILLGATE_PACKAGING)/crane $(addprefix --push ,$(PUSH))
 
 fmt: ## format the code
 	@$(CARGO) fmt --all

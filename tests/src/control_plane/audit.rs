@@ -47,6 +47,8 @@ pub struct Request {
     pub user_agent: String,
     /// The status of the answer.
     pub code: u64,
+    /// Whether a role allowed it. (403 has other reasons, too, such as a definition that is going.)
+    pub allowed: bool,
 }
 
 impl Request {
@@ -78,8 +80,18 @@ impl Request {
                 .pointer("/responseStatus/code")
                 .and_then(Value::as_u64)
                 .unwrap_or_default(),
+            allowed: text("/annotations/authorization.k8s.io~1decision") == "allow",
         }
     }
+}
+
+/// The requests in a log, oldest first.
+pub(super) fn parse_log(log: &str) -> impl Iterator<Item = Request> {
+    let lines = log.split_inclusive('\n');
+    // The last line may be half written; it is no line yet.
+    lines
+        .filter(|line| line.ends_with('\n'))
+        .map(Request::parse)
 }
 
 /// How many requests there were for each verb, resource and user agent.
@@ -114,12 +126,7 @@ impl ControlPlane {
         loop {
             let log = fs::read_to_string(self.folder().join(AUDIT_LOG)).unwrap_or_default();
             let mut requests = Vec::new();
-            // The last line may be half written; it is no line yet.
-            for line in log
-                .split_inclusive('\n')
-                .filter(|line| line.ends_with('\n'))
-            {
-                let request = Request::parse(line);
+            for request in parse_log(&log) {
                 if request.uri == fence {
                     return requests;
                 }

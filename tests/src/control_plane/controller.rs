@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use super::process::Process;
+use super::rights::NAMESPACE;
 
 /// The environment variable that names the binary `drillgate`.
 pub const BINARY_VARIABLE: &str = "DRILLGATE_BINARY";
@@ -46,7 +47,7 @@ impl Controller {
             "DRILLGATE_LOG=info,drillgate=debug".to_owned(),
             binary().display().to_string(),
             "controller".to_owned(),
-            "--namespace=default".to_owned(),
+            format!("--namespace={NAMESPACE}"),
             "--listen=127.0.0.1:0".to_owned(),
         ];
         if !arguments

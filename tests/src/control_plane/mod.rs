@@ -11,12 +11,13 @@ mod credentials;
 mod kubeconfig;
 mod process;
 mod proxy;
+mod rights;
 mod scene;
 mod start;
 mod tools;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{ObjectMeta, PostParams};
@@ -33,6 +34,7 @@ use self::tools::tool;
 pub use self::audit::{Request, tally};
 pub use self::controller::{BINARY_VARIABLE, Controller};
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
+pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
 pub use self::scene::{GATE, Scene, key};
 pub use self::tools::CONTROL_PLANE_VARIABLE;
 
@@ -56,6 +58,7 @@ pub struct ControlPlane {
     flags: Vec<String>,
     server: String,
     numbers: AtomicUsize,
+    refusals_expected: AtomicBool,
 }
 
 impl ControlPlane {

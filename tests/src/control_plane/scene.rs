@@ -37,8 +37,8 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Installs the definitions of Istio's kinds and of ours, and sets a scene with a Gateway and
-    /// a key, and without a gate.
+    /// Installs the definitions of Istio's kinds and of ours, gives the controller its rights, and
+    /// sets a scene with a Gateway and a key, and without a gate.
     ///
     /// # Panics
     /// If the API server refuses something.
@@ -59,6 +59,8 @@ impl Scene {
             production: plane.namespace("production").await,
             sandbox: plane.namespace("sandbox").await,
         };
+        plane.grant_controller().await;
+        plane.grant_keys(&scene.gateway, &["drill-keys"]).await;
         scene.apply(scene.istio_gateway(json!(["*"]))).await;
         scene.apply(scene.secret("drill-keys", &key("ci", 7))).await;
         scene

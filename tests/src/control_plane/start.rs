@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -35,6 +35,7 @@ impl ControlPlane {
             authority,
             flags,
             numbers: AtomicUsize::new(0),
+            refusals_expected: AtomicBool::new(false),
         };
         plane.write_kubeconfig(&plane.kubeconfig(), ADMIN);
         plane.wait_until_ready().await?;
@@ -70,8 +71,14 @@ impl ControlPlane {
 
     /// Writes a kubeconfig for `user`.
     pub(super) fn write_kubeconfig(&self, path: &Path, user: &str) {
-        // RBAC lets this group do everything.
-        let group = (user == ADMIN).then_some("system:masters");
+        let group = match user {
+            // RBAC lets this group do everything.
+            ADMIN => Some("system:masters"),
+            // By this one the API server shares itself out: it has more time for service accounts
+            // than for others.
+            user if user.starts_with("system:serviceaccount:") => Some("system:serviceaccounts"),
+            _ => None,
+        };
         let credentials = self.authority.user(user, group);
         let authority = self.authority.certificate();
         kubeconfig::write(path, &self.server, Some((&authority, &credentials)));

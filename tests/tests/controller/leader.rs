@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drillgate::api::Phase;
-use drillgate_tests::control_plane::{ADMIN, Controller, Proxy};
+use drillgate_tests::control_plane::{CONTROLLER, Controller, Proxy};
 use tokio::time::sleep;
 
 use crate::{gated, is_in};
@@ -11,7 +11,7 @@ use crate::{gated, is_in};
 #[tokio::test]
 async fn a_second_replica_waits_and_takes_over_when_the_first_is_killed() {
     let (plane, scene, first) = gated().await;
-    let mut second = Controller::start(&plane.kubeconfig());
+    let mut second = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     second.logged("stands by").await;
     assert_eq!(second.get("/readyz").await, (200, "ok\n".to_owned()));
     assert!(
@@ -36,11 +36,12 @@ async fn a_replica_that_is_asked_to_end_gives_the_lease_back() {
     first.signal("TERM");
     first.ended().await;
     // With a long lease: only one that was given back can be had at once.
-    let mut second = Controller::start_with(&plane.kubeconfig(), &["--lease-seconds=600"]);
+    let mut second =
+        Controller::start_with(&plane.kubeconfig_as(CONTROLLER), &["--lease-seconds=600"]);
     second.leads().await;
     second.signal("TERM");
     second.ended().await;
-    let mut third = Controller::start(&plane.kubeconfig());
+    let mut third = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     third.leads().await;
     scene.apply(scene.drill("orders")).await;
     scene
@@ -54,11 +55,11 @@ async fn a_leader_that_was_stopped_and_wakes_up_writes_nothing() {
     first.signal("TERM");
     first.ended().await;
     // Through a proxy of its own, so that what it sends can be told apart.
-    let proxy = Proxy::start(&plane, ADMIN).await;
+    let proxy = Proxy::start(&plane, CONTROLLER).await;
     let mut sleeper = Controller::start(&proxy.kubeconfig());
     sleeper.leads().await;
     sleeper.signal("STOP");
-    let mut other = Controller::start(&plane.kubeconfig());
+    let mut other = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     other.leads().await;
     scene.apply(scene.drill("orders")).await;
     scene

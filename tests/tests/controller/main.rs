@@ -8,12 +8,13 @@ mod objects;
 mod outages;
 mod refusals;
 mod rest;
+mod rights;
 mod upkeep;
 
 use std::time::Duration;
 
 use drillgate::api::{Drill, DrillGate, Phase};
-use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Controller, Proxy, Scene};
+use drillgate_tests::control_plane::{CONTROLLER, Call, ControlPlane, Controller, Proxy, Scene};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::{sleep, timeout};
 
@@ -24,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(90);
 async fn started() -> (ControlPlane, Scene, Controller) {
     let plane = ControlPlane::start().await;
     let scene = Scene::set(&plane).await;
-    let mut controller = Controller::start(&plane.kubeconfig());
+    let mut controller = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     controller.leads().await;
     (plane, scene, controller)
 }
@@ -48,7 +49,7 @@ async fn gate_ready(scene: &Scene) {
 async fn proxied() -> (ControlPlane, Scene, Proxy, Controller) {
     let plane = ControlPlane::start().await;
     let scene = Scene::set(&plane).await;
-    let proxy = Proxy::start(&plane, ADMIN).await;
+    let proxy = Proxy::start(&plane, CONTROLLER).await;
     let mut controller = Controller::start(&proxy.kubeconfig());
     controller.leads().await;
     (plane, scene, proxy, controller)

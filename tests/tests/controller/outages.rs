@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drillgate::api::{Drill, Phase};
-use drillgate_tests::control_plane::{Call, ControlPlane, Controller, Fault, Scene};
+use drillgate_tests::control_plane::{CONTROLLER, Call, ControlPlane, Controller, Fault, Scene};
 use http::StatusCode;
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ async fn the_api_server_is_restarted_and_drills_go_on() {
     sleep(Duration::from_secs(3)).await;
     plane.start_apiserver().await;
     // It may have lost its leadership meanwhile; in a cluster the kubelet starts it again.
-    let _heir = Controller::start(&plane.kubeconfig());
+    let _heir = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     scene.apply(scene.drill("after")).await;
     scene
         .drill_until("after", |drill| is_in(drill, Phase::Active))
@@ -43,7 +43,7 @@ async fn etcd_stands_still_and_a_drill_that_ends_meanwhile_is_removed_afterwards
     plane.pause_etcd();
     sleep(Duration::from_secs(30)).await;
     plane.resume_etcd();
-    let _heir = Controller::start(&plane.kubeconfig());
+    let _heir = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     scene
         .drill_until("orders", |drill| is_in(drill, Phase::Ended))
         .await;
@@ -87,7 +87,8 @@ async fn errors_of_the_api_server_are_tried_again_and_counted() {
 async fn a_missing_definition_is_waited_for_by_name() {
     let plane = ControlPlane::start().await;
     plane.install_istio_crds().await;
-    let mut controller = Controller::start(&plane.kubeconfig());
+    plane.grant_controller().await;
+    let mut controller = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     controller.logged("CRD drillgates.drillgate.dev").await;
     let (status, why) = controller.get("/readyz").await;
     assert_eq!(
@@ -146,7 +147,7 @@ async fn an_object_that_cannot_be_read_is_named_and_the_others_go_on() {
     let strict = serde_json::to_value(Drill::crd()).unwrap();
     plane.install_crds(&strict.to_string()).await;
 
-    let mut controller = Controller::start(&plane.kubeconfig());
+    let mut controller = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     let told = controller.logged("cannot be read and is left alone").await;
     assert!(
         told.contains("odd") && told.contains(&scene.sandbox),

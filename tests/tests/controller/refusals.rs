@@ -135,7 +135,10 @@ async fn the_schema_refuses_what_can_be_seen_in_one_object() {
 
 #[tokio::test]
 async fn a_gate_says_what_it_lacks_and_goes_on_when_it_is_mended() {
-    let (_plane, scene, _controller) = started().await;
+    let (plane, scene, _controller) = started().await;
+    plane
+        .grant_keys(&scene.gateway, &["drill-keys", "missing"])
+        .await;
     // A Gateway whose one server takes other hosts.
     scene
         .apply(scene.istio_gateway(json!(["shop.example.com"])))

@@ -1,0 +1,180 @@
+//! The images, as a registry has them.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use drillgate_tests::MODULE_VARIABLE;
+use drillgate_tests::control_plane::BINARY_VARIABLE;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::tools::{in_repository, printed, tool};
+
+/// A registry on a loopback port; killed when dropped.
+struct Registry {
+    process: Child,
+    address: String,
+}
+
+impl Registry {
+    fn start() -> Registry {
+        let mut process = Command::new(tool("crane"))
+            .args(["registry", "serve", "--address", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut said = BufReader::new(process.stderr.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        // It goes on to log each request.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        let port = line
+            .trim()
+            .rsplit(|c: char| !c.is_ascii_digit())
+            .next()
+            .unwrap_or_default();
+        assert!(!port.is_empty(), "{line}");
+        Registry {
+            process,
+            address: format!("127.0.0.1:{port}"),
+        }
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _killed = self.process.kill();
+        let _ended = self.process.wait();
+    }
+}
+
+fn crane(arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(tool("crane"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    printed(&output);
+    output.stdout
+}
+
+fn named(variable: &str) -> PathBuf {
+    PathBuf::from(std::env::var_os(variable).unwrap())
+}
+
+/// The binary without what a debugger needs, as it is shipped: a debug build has much of that.
+fn stripped(folder: &Path) -> PathBuf {
+    let stripped = folder.join("stripped");
+    let mut strip = Command::new("strip");
+    strip.arg("--strip-all").arg("-o").arg(&stripped);
+    printed(&strip.arg(named(BINARY_VARIABLE)).output().unwrap());
+    stripped
+}
+
+/// Makes the images as `make images` does, and pushes them; what it printed.
+fn make(binary: &Path, out: &Path, repository: &str) -> String {
+    let output = Command::new(in_repository("manifests/images"))
+        .arg("--binary")
+        .arg(binary)
+        .arg("--module")
+        .arg(named(MODULE_VARIABLE))
+        .arg("--crane")
+        .arg(tool("crane"))
+        .arg("--out")
+        .arg(out)
+        .args(["--version", "1", "--push", repository])
+        .output()
+        .unwrap();
+    printed(&output)
+}
+
+/// The one file of an image, and its mode.
+fn only_file(reference: &str, folder: &Path) -> (String, Vec<u8>) {
+    let archive = folder.join("export.tar");
+    fs::write(&archive, crane(&["export", reference, "-"])).unwrap();
+    let listed = Command::new("tar")
+        .arg("-tf")
+        .arg(&archive)
+        .output()
+        .unwrap();
+    let name = printed(&listed).trim().to_owned();
+    let unpacked = Command::new("tar")
+        .arg("-xf")
+        .arg(&archive)
+        .arg("-C")
+        .arg(folder)
+        .output()
+        .unwrap();
+    printed(&unpacked);
+    let content = fs::read(folder.join(&name)).unwrap();
+    (name, content)
+}
+
+#[test]
+fn what_is_pulled_is_what_was_built() {
+    let registry = Registry::start();
+    let folder = TempDir::new().unwrap();
+    let repository = format!("{}/drillgate", registry.address);
+    let (binary, out) = (stripped(folder.path()), folder.path().join("images"));
+    let first = make(&binary, &out, &repository);
+    assert_eq!(
+        make(&binary, &out, &repository),
+        first,
+        "the same files make another image"
+    );
+
+    let filter = format!("{repository}/filter:1");
+    crane(&["validate", "--remote", &filter]);
+    let manifest: Value = serde_json::from_slice(&crane(&["manifest", &filter])).unwrap();
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+    let (name, module) = only_file(&filter, folder.path());
+    assert_eq!(name, "plugin.wasm");
+    assert!(
+        module == fs::read(named(MODULE_VARIABLE)).unwrap(),
+        "it is another module"
+    );
+
+    let controller = format!("{repository}/controller:1");
+    crane(&["validate", "--remote", &controller]);
+    let config: Value = serde_json::from_slice(&crane(&["config", &controller])).unwrap();
+    assert_eq!(config["config"]["User"], "65532:65532");
+    assert_eq!(
+        config["config"]["Entrypoint"],
+        serde_json::json!(["/drillgate", "controller"])
+    );
+    let (name, _) = only_file(&controller, folder.path());
+    assert_eq!(name, "drillgate");
+    let binary = folder.path().join(name);
+    assert_eq!(
+        fs::metadata(&binary).unwrap().permissions().mode() & 0o777,
+        0o755
+    );
+    let version = Command::new(binary)
+        .arg("--version")
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(
+        printed(&version),
+        format!("drillgate {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn the_module_tells_nothing_of_the_machine_that_built_it() {
+    let module = fs::read(named(MODULE_VARIABLE)).unwrap();
+    let module = String::from_utf8_lossy(&module);
+    let here = in_repository("").canonicalize().unwrap();
+    let home = std::env::var("CARGO_HOME")
+        .or_else(|_| std::env::var("HOME"))
+        .unwrap();
+    for path in [here.display().to_string(), home] {
+        assert!(
+            !module.contains(&format!("{path}/")),
+            "{path} is in the module"
+        );
+    }
+}
