@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
@@ -16,6 +17,7 @@ use super::plugin::{self, active_list};
 use super::writer::MANAGER;
 use crate::api::Drill;
 use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT};
+use crate::resources::names::field_manager;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(30);
@@ -58,8 +60,18 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
         .our_objects(|object| active_list(object).is_some())
     {
         let name = reference(&filter);
-        for id in stale_entries(&filter, &context.cluster, &now) {
-            plugin::withdraw_from(context, &name, id).await?;
+        context.active_lists.know(context, &name).await?;
+        let stale = stale_entries(&filter, &context.cluster, &now);
+        // Together: what is ours among them goes by one write.
+        let ours = stale
+            .iter()
+            .map(|id| plugin::withdraw_from(context, &name, *id));
+        for (id, was_ours) in stale.iter().zip(join_all(ours).await) {
+            if !was_ours? {
+                // That of a drill without a resource.
+                let (uid, manager) = (filter.uid().unwrap_or_default(), field_manager(*id));
+                context.writer.withdraw(&name, &uid, &manager).await?;
+            }
             context.metrics.collected("ActiveListEntry");
             tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
         }

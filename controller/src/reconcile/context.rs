@@ -10,6 +10,7 @@ use kube::runtime::controller::Action;
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
+use super::entries::ActiveLists;
 use super::error::Error;
 use super::metrics::Metrics;
 use super::secrets::Secrets;
@@ -35,9 +36,8 @@ pub struct Context {
     pub secrets: Secrets,
     /// Writes.
     pub writer: Writer,
-    /// Held while an entry of an active list is written: of several at the same time the API server
-    /// takes one, and works all others out anew.
-    pub active_list: tokio::sync::Mutex<()>,
+    /// Writes the entries of drills in their gates' active lists.
+    pub active_lists: ActiveLists,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The mesh's root namespace.

@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::cluster::{Cluster, reference};
 use super::context::Context;
+use super::entries::Change;
 use super::error::Error;
-use super::triggers::gate_of;
-use crate::api::{Drill, DrillGate, ObjectRef};
+use crate::api::{DrillGate, ObjectRef};
 use crate::istio::{TrafficExtension, WasmPlugin};
 use crate::resources::metadata::{ROUTE_SEED, namespace_of};
 use crate::resources::plugin::PluginKind;
@@ -32,14 +32,9 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// Whether the active list has the entry of this drill, as `activation` wants it.
-    pub fn lists(&self, drill: Uuid, activation: &Object) -> bool {
-        let id = drill.to_string();
-        let wanted = configuration_of(activation);
-        let wanted = wanted
-            .as_ref()
-            .and_then(|wanted| wanted.get("drills")?.get(&id));
-        let listed = active_list(&self.object).and_then(|drills| drills.get(&id));
+    /// Whether the active list has this entry of this drill.
+    fn lists(&self, drill: Uuid, wanted: Option<&Value>) -> bool {
+        let listed = active_list(&self.object).and_then(|drills| drills.get(&drill.to_string()));
         wanted.is_some() && listed == wanted
     }
 }
@@ -63,7 +58,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
 }
 
 /// Takes a drill's entry out of whatever filter has it, also when its gate is gone.
-pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), Error> {
+pub async fn withdraw(context: &Context, id: Uuid) -> Result<(), Error> {
     let key = id.to_string();
     let holds = |object: &DynamicObject| {
         active_list(object).is_some_and(|drills| drills.contains_key(&key))
@@ -71,39 +66,46 @@ pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), 
     let holding = context.cluster.our_objects(holds);
     let mut plugins: Vec<ObjectRef> = holding.iter().map(|object| reference(object)).collect();
     // It may have been written a moment ago, and not be seen yet.
-    let (gate, manager) = (gate_of(drill), names::field_manager(id));
-    for kind in [PluginKind::WasmPlugin, PluginKind::TrafficExtension] {
-        let plugin = name(
-            kind,
-            &gate.namespace.clone().unwrap_or_default(),
-            &gate.name,
-        );
-        if context.cluster.recent.awaits(&plugin, &manager) && !plugins.contains(&plugin) {
-            plugins.push(plugin);
-        }
-    }
+    plugins.extend(context.active_lists.that_may_hold(id));
+    plugins.sort();
+    plugins.dedup();
     for plugin in plugins {
         withdraw_from(context, &plugin, id).await?;
     }
     Ok(())
 }
 
-/// Takes a drill's entry out of this filter.
-pub async fn withdraw_from(context: &Context, plugin: &ObjectRef, id: Uuid) -> Result<(), Error> {
-    let _alone = context.active_list.lock().await;
-    let manager = names::field_manager(id);
-    context.writer.withdraw(plugin, &manager).await?;
-    Ok(())
+/// Takes a drill's entry out of this filter; says whether the controller had put one there.
+pub async fn withdraw_from(context: &Context, plugin: &ObjectRef, id: Uuid) -> Result<bool, Error> {
+    let change = Change { id, entry: None };
+    context.active_lists.change(context, plugin, change).await
 }
 
 /// Puts a drill's entry into its gate's filter.
 pub async fn list(context: &Context, id: Uuid, activation: &Object) -> Result<(), Error> {
-    let body = serde_json::to_value(activation).unwrap_or_default();
-    let (plugin, manager) = (activation.reference(), names::field_manager(id));
-    let _alone = context.active_list.lock().await;
-    let version = context.writer.apply(&plugin, &body, &manager).await?;
-    context.cluster.wrote(&plugin, &manager, version);
+    let (plugin, entry) = (activation.reference(), entry(activation, id));
+    let change = Change { id, entry };
+    context
+        .active_lists
+        .change(context, &plugin, change)
+        .await?;
     Ok(())
+}
+
+/// Whether the filter that `seen` shows has the entry of this drill, as `activation` wants it. What
+/// we have written since counts more than what is seen.
+pub fn is_listed(context: &Context, seen: &Plugin, id: Uuid, activation: &Object) -> bool {
+    let (plugin, entry) = (activation.reference(), entry(activation, id));
+    match context.cluster.lags(&plugin, names::DRILLS_MANAGER) {
+        true => entry.is_some_and(|entry| context.active_lists.holds(&plugin, id, &entry)),
+        false => seen.lists(id, entry.as_ref()),
+    }
+}
+
+/// The entry of a drill in the body of an apply that puts it there.
+fn entry(activation: &Object, id: Uuid) -> Option<Value> {
+    let configuration = configuration_of(activation)?;
+    configuration.get("drills")?.get(id.to_string()).cloned()
 }
 
 /// The active list of a filter: nothing for an object of another kind.

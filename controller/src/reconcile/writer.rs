@@ -69,24 +69,20 @@ impl Writer {
         Ok(patched.resource_version())
     }
 
-    /// Takes the fields of `manager` out of an object that exists; says whether there was one.
-    ///
-    /// The body carries the UID: an apply to an object that is gone would make a new one.
-    pub async fn withdraw(&self, object: &ObjectRef, manager: &str) -> Result<bool, Error> {
-        let Some(found) = self.read(object).await? else {
-            return Ok(false);
-        };
+    /// Takes the fields of `manager` out of the very object with this UID: an apply to one that is
+    /// gone would make a new one. Gives the version that the object has now.
+    pub async fn withdraw(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        manager: &str,
+    ) -> Result<Option<String>, Error> {
         let body = json!({
             "apiVersion": object.api_version,
             "kind": object.kind,
-            "metadata": {"name": object.name, "namespace": object.namespace, "uid": found.uid()},
+            "metadata": {"name": object.name, "namespace": object.namespace, "uid": uid},
         });
-        match self.apply(object, &body, manager).await {
-            Ok(_) => Ok(true),
-            // It went away in between.
-            Err(error) if error.category() == "NotFound" => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.apply(object, &body, manager).await
     }
 
     /// Deletes an object that is ours; says whether there was one. One that is gone is as good.
@@ -113,8 +109,12 @@ impl Writer {
 
     /// Reads an object as it is now.
     pub async fn read(&self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
-        let found = self.api(object).get_opt(&object.name).await;
-        found.map_err(|error| Error::about(object, error))
+        match self.api(object).get(&object.name).await {
+            Ok(found) => Ok(Some(found)),
+            // Where its kind is not served any more, the answer is no status of Kubernetes'.
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(Error::about(object, error)),
+        }
     }
 
     /// Puts our finalizer on an object, or takes it off; gives the object's new version. Only if

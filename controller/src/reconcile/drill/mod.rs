@@ -24,7 +24,7 @@ use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
 use crate::resources::metadata::{DRILL_ID, namespace_of};
 use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
-use crate::resources::{Object, keys, names};
+use crate::resources::{Object, keys};
 use crate::route_key;
 use status::Telling;
 use step::{Seen, Step};
@@ -232,12 +232,7 @@ impl Work<'_> {
             plugin: plugin.kind,
             namespaces: &namespaces,
         });
-        let (filter, manager) = (
-            objects.activation.reference(),
-            names::field_manager(self.id),
-        );
-        let is_listed = self.context.cluster.lags(&filter, &manager)
-            || plugin.lists(self.id, &objects.activation);
+        let is_listed = plugin::is_listed(self.context, plugin, self.id, &objects.activation);
         Some(Wanted { objects, is_listed })
     }
 
@@ -285,7 +280,7 @@ impl Work<'_> {
     /// In the order in which requests lose their way: first no request is steered any more, then
     /// none is routed, then the limits go.
     async fn remove_all(&self) -> Result<(), Error> {
-        plugin::withdraw(self.context, self.drill, self.id).await?;
+        plugin::withdraw(self.context, self.id).await?;
         objects::remove(self.context, self.known_objects()).await
     }
 
