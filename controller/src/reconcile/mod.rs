@@ -4,7 +4,7 @@
 //! |---|---|
 //! | one drill's life | `drill/` |
 //! | one gate's | `gate/` |
-//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
+//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
 //! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
 //! | the drills' entries in the filter | `entries/`, `plugin.rs` |
 //! | what nobody removed | `collect.rs` |
@@ -26,6 +26,7 @@ mod error;
 mod gate;
 mod kinds;
 pub mod leader;
+mod made;
 pub mod metrics;
 mod objects;
 mod plugin;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::cluster::{Cluster, reference};
 use super::context::Context;
 use super::entries::Change;
 use super::error::Error;
+use super::made::Made;
 use crate::api::{DrillGate, ObjectRef};
 use crate::istio::{TrafficExtension, WasmPlugin};
 use crate::resources::metadata::{ROUTE_SEED, namespace_of};
@@ -28,7 +29,7 @@ pub struct Plugin {
     /// The number of its configuration.
     pub generation: u64,
     // Shared with the store: every look at every drill has one in hand.
-    object: Arc<DynamicObject>,
+    object: Arc<Made>,
 }
 
 impl Plugin {
@@ -44,7 +45,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
     let object = cluster.our(&name(kind, &namespace_of(gate), &gate.name_any()))?;
     let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-    let generation = configuration(&object.data)?.get("generation")?;
+    let generation = configuration(object.filter()?)?.get("generation")?;
     // A control plane may carry a whole number as a double.
     let generation = generation
         .as_u64()
@@ -60,9 +61,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
 /// Takes a drill's entry out of whatever filter has it, also when its gate is gone.
 pub async fn withdraw(context: &Context, id: Uuid) -> Result<(), Error> {
     let key = id.to_string();
-    let holds = |object: &DynamicObject| {
-        active_list(object).is_some_and(|drills| drills.contains_key(&key))
-    };
+    let holds = |object: &Made| active_list(object).is_some_and(|drills| drills.contains_key(&key));
     let holding = context.cluster.our_objects(holds);
     let mut plugins: Vec<ObjectRef> = holding.iter().map(|object| reference(object)).collect();
     // It may have been written a moment ago, and not be seen yet.
@@ -109,14 +108,10 @@ fn entry(activation: &Object, id: Uuid) -> Option<Value> {
 }
 
 /// The active list of a filter: nothing for an object of another kind.
-pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
+pub fn active_list(object: &Made) -> Option<&Map<String, Value>> {
     static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-    let kind = object.types.as_ref().map(|types| types.kind.as_str());
-    if !matches!(kind, Some("WasmPlugin" | "TrafficExtension")) {
-        return None;
-    }
-    object.data.get("spec")?;
-    let drills = configuration(&object.data).and_then(|configuration| configuration.get("drills"));
+    let drills =
+        configuration(object.filter()?).and_then(|configuration| configuration.get("drills"));
     Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }
 
@@ -133,8 +128,7 @@ fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     }
 }
 
-fn configuration(object: &Value) -> Option<&Value> {
-    let spec = object.get("spec")?;
+fn configuration(spec: &Value) -> Option<&Value> {
     let direct = spec.get("pluginConfig");
     direct.or_else(|| spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")))
 }
@@ -149,7 +143,7 @@ pub async fn seed(
     gate: &DrillGate,
 ) -> Result<Option<Seed>, Error> {
     let name = name(kind, &namespace_of(gate), &gate.name_any());
-    let seed = |object: &DynamicObject| object.annotations().get(ROUTE_SEED)?.parse().ok();
+    let seed = |object: &Made| object.annotations().get(ROUTE_SEED)?.parse().ok();
     match context.cluster.our(&name) {
         Some(object) => Ok(seed(&object)),
         None => Ok(context.writer.read(&name).await?.as_ref().and_then(seed)),
@@ -159,5 +153,5 @@ pub async fn seed(
 /// The configuration in an object that is a gate's filter.
 pub fn configuration_of(object: &Object) -> Option<Value> {
     let whole = serde_json::to_value(object).unwrap_or_default();
-    configuration(&whole).cloned()
+    configuration(whole.get("spec")?).cloned()
 }

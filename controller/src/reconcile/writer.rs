@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::leader::Leadership;
+use super::made::Made;
 use crate::api::ObjectRef;
 use crate::resources::metadata::namespace_of;
 
@@ -64,7 +65,9 @@ impl Writer {
     ) -> Result<Option<String>, Error> {
         let (api, params) = (self.api(object), PatchParams::apply(manager));
         let patch = Patch::Apply(body);
-        let patched = self.write(api.patch(&object.name, &params, &patch)).await?;
+        // The answer is the version alone: a filter with a thousand entries is large.
+        let patching = api.patch_metadata(&object.name, &params, &patch);
+        let patched = self.write(patching).await?;
         let patched = patched.map_err(|error| Error::about(object, error))?;
         Ok(patched.resource_version())
     }
@@ -108,9 +111,9 @@ impl Writer {
     }
 
     /// Reads an object as it is now.
-    pub async fn read(&self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
+    pub async fn read(&self, object: &ObjectRef) -> Result<Option<Made>, Error> {
         match self.api(object).get(&object.name).await {
-            Ok(found) => Ok(Some(found)),
+            Ok(found) => Ok(Some(found.into())),
             // Where its kind is not served any more, the answer is no status of Kubernetes'.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(Error::about(object, error)),
@@ -142,8 +145,8 @@ impl Writer {
         patched.map_err(|error| Error::about(&reference(object), error))
     }
 
-    /// Takes our finalizer off. An object that is gone has none.
-    pub async fn release<K>(&self, object: &K) -> Result<(), Error>
+    /// Takes our finalizer off; gives the version of the object from then on, unless it is gone.
+    pub async fn release<K>(&self, object: &K) -> Result<Option<String>, Error>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
             + Clone
@@ -151,8 +154,8 @@ impl Writer {
             + std::fmt::Debug,
     {
         match self.set_finalizer(object, false).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.category() == "NotFound" => Ok(()),
+            Ok(released) => Ok(released.resource_version()),
+            Err(error) if error.category() == "NotFound" => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use uuid::Uuid;
@@ -17,8 +16,10 @@ use uuid::Uuid;
 use super::context::{AT_REST, Context};
 use super::edge::{self, Question};
 use super::error::Error;
+use super::made::Made;
 use super::objects;
 use super::plugin::{self, Plugin};
+use super::writer::{FINALIZER, reference};
 use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
@@ -272,8 +273,14 @@ impl Work<'_> {
     }
 
     async fn forget(&self) -> Result<Action, Error> {
+        let name = reference(self.drill);
+        // What it was made of is gone, and sets off a look that may come before its own end is seen.
+        if self.context.cluster.recent.awaits(&name, FINALIZER) {
+            return Ok(Action::await_change());
+        }
         self.remove_all().await?;
-        self.context.writer.release(self.drill).await?;
+        let version = self.context.writer.release(self.drill).await?;
+        self.context.cluster.recent.wrote(&name, FINALIZER, version);
         Ok(Action::await_change())
     }
 
@@ -287,7 +294,7 @@ impl Work<'_> {
     /// All that has been made for the drill: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
         let id = self.id.to_string();
-        let is_its = |object: &DynamicObject| object.labels().get(DRILL_ID) == Some(&id);
+        let is_its = |object: &Made| object.labels().get(DRILL_ID) == Some(&id);
         let planned = self.drill.status.as_ref().map(|status| &*status.objects);
         objects::known(&self.context.cluster, planned, is_its)
     }

@@ -1,20 +1,21 @@
 //! What the controller has in one filter's active list, and the apply that changes it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Change;
 use super::refusal::Field;
 use crate::api::ObjectRef;
+use crate::reconcile::made::Made;
 use crate::reconcile::plugin::active_list;
 use crate::resources::names::{DRILLS_MANAGER, field_manager};
 
-/// Entries by drill.
-pub type Entries = BTreeMap<Uuid, Value>;
+/// Entries by drill. Each write makes another set, with few entries that are new.
+pub type Entries = BTreeMap<Uuid, Arc<Value>>;
 
 /// The controller's entries, as they are at one version of the filter.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +28,7 @@ pub struct Book {
 
 impl Book {
     /// From a filter as the API server has it. Each object there has a UID and a version.
-    pub fn read(filter: &DynamicObject) -> Book {
+    pub fn read(filter: &Made) -> Book {
         Book {
             uid: filter.uid().unwrap_or_default(),
             version: filter.resource_version().unwrap_or_default(),
@@ -40,7 +41,7 @@ impl Book {
         let mut entries = self.entries.clone();
         for change in changes {
             match &change.entry {
-                Some(entry) => entries.insert(change.id, entry.clone()),
+                Some(entry) => entries.insert(change.id, Arc::new(entry.clone())),
                 None => entries.remove(&change.id),
             };
         }
@@ -65,7 +66,7 @@ impl Book {
         }
         let drills: Map<String, Value> = entries
             .iter()
-            .map(|(id, entry)| (id.to_string(), entry.clone()))
+            .map(|(id, entry)| (id.to_string(), Value::clone(entry)))
             .collect();
         let configuration = json!({"pluginConfig": {"drills": drills}});
         let spec = match filter.kind.as_str() {
@@ -92,8 +93,8 @@ impl Book {
     /// would be no entry to the filter, and the other half is with whoever took it.
     pub fn give_up(&mut self, fields: &[Field]) {
         for (id, member) in fields {
-            let members = self.entries.get_mut(id).and_then(Value::as_object_mut);
-            match (members, member) {
+            let entry = self.entries.get_mut(id).map(Arc::make_mut);
+            match (entry.and_then(Value::as_object_mut), member) {
                 (Some(members), Some(member)) => drop(members.remove(member)),
                 _ => drop(self.entries.remove(id)),
             }
@@ -107,7 +108,7 @@ impl Book {
 }
 
 /// The entries that stand under a field manager of their own drill's.
-pub fn of_single_drills(filter: &DynamicObject) -> Entries {
+pub fn of_single_drills(filter: &Made) -> Entries {
     let ids = active_list(filter).into_iter().flatten();
     let ids = ids.filter_map(|(id, _)| id.parse::<Uuid>().ok());
     let single = ids.filter_map(|id| owned(filter, &field_manager(id)).remove_entry(&id));
@@ -115,7 +116,7 @@ pub fn of_single_drills(filter: &DynamicObject) -> Entries {
 }
 
 /// The entries, and of each the members, that `manager` has applied.
-fn owned(filter: &DynamicObject, manager: &str) -> Entries {
+fn owned(filter: &Made, manager: &str) -> Entries {
     let Some(drills) = active_list(filter) else {
         return Entries::new();
     };
@@ -128,7 +129,7 @@ fn owned(filter: &DynamicObject, manager: &str) -> Entries {
     let entries = fields.filter_map(|(name, members)| {
         let id = name.strip_prefix("f:")?;
         let entry = share(drills.get(id)?, members);
-        Some((id.parse().ok()?, entry))
+        Some((id.parse().ok()?, Arc::new(entry)))
     });
     entries.collect()
 }
@@ -153,12 +154,12 @@ fn share(entry: &Value, fields: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use kube::api::DynamicObject;
     use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::{Book, Change, Entries, of_single_drills};
     use crate::api::ObjectRef;
+    use crate::reconcile::made::Made;
 
     const ONE: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
     const OTHER: &str = "00000000-0000-4000-8000-000000000001";
@@ -190,7 +191,7 @@ mod tests {
 
     /// A filter with three entries: the controller's, one of which somebody else has moved the end
     /// of, and one under its own drill's manager.
-    fn filter() -> DynamicObject {
+    fn filter() -> Made {
         let whole = json!({"f:environment": {}, "f:notAfter": {}});
         let object = json!({
             "apiVersion": "extensions.istio.io/v1alpha1", "kind": "TrafficExtension",
@@ -215,11 +216,11 @@ mod tests {
     fn a_book_has_what_the_controller_has_applied_and_nothing_of_others() {
         let book = Book::read(&filter());
         let own = [
-            (id(ONE), entry("a")),
-            (id(OTHER), json!({"environment": "b"})),
+            (id(ONE), entry("a").into()),
+            (id(OTHER), json!({"environment": "b"}).into()),
         ];
         assert_eq!(book.entries, Entries::from(own));
-        let single = Entries::from([(id(THIRD), entry("c"))]);
+        let single = Entries::from([(id(THIRD), entry("c").into())]);
         assert_eq!(of_single_drills(&filter()), single);
     }
 
@@ -268,7 +269,7 @@ mod tests {
     fn what_others_have_taken_is_given_up_and_nothing_else() {
         let mut book = Book::read(&filter());
         book.give_up(&[(id(ONE), Some("notAfter".to_owned()))]);
-        assert_eq!(book.entries[&id(ONE)], json!({"environment": "a"}));
+        assert_eq!(*book.entries[&id(ONE)], json!({"environment": "a"}));
         book.give_up(&[(id(ONE), None)]);
         assert_eq!(book.entries.keys().collect::<Vec<_>>(), [&id(OTHER)]);
     }

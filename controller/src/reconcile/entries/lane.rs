@@ -72,8 +72,8 @@ impl Lane {
     pub fn holds(&self, id: Uuid, entry: &Value) -> bool {
         // Also while a write is under way, or in doubt: what that changes has not been told as done.
         let state = self.state();
-        let book = state.book.as_ref();
-        book.and_then(|book| book.entries.get(&id)) == Some(entry)
+        let held = state.book.as_ref().and_then(|book| book.entries.get(&id));
+        held.is_some_and(|held| **held == *entry)
     }
 
     pub fn may_hold(&self, id: Uuid) -> bool {
