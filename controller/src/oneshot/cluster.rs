@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams, PartialObjectMeta};
+use kube::core::ObjectMeta;
 use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Error;
 use crate::api::{Drill, DrillGate};
 use crate::istio::{Gateway, VirtualService};
 use crate::reconcile::AMBIENT;
+use crate::reconcile::made::Made;
 use crate::resources::keys;
 use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY, namespace_of};
 
@@ -93,7 +95,7 @@ where
 ///
 /// # Errors
 /// If the cluster does not let us.
-pub async fn ours(client: &Client, kinds: Vec<ApiResource>) -> Result<Vec<DynamicObject>, Error> {
+pub async fn ours(client: &Client, kinds: Vec<ApiResource>) -> Result<Vec<Made>, Error> {
     let mut ours = Vec::new();
     let labelled = ListParams::default().labels(&format!("{MANAGED_BY}={DRILLGATE}"));
     for resource in kinds {
@@ -105,7 +107,7 @@ pub async fn ours(client: &Client, kinds: Vec<ApiResource>) -> Result<Vec<Dynami
                     api_version: resource.api_version.clone(),
                     kind: resource.kind.clone(),
                 });
-                object
+                Made::from(object)
             })),
             // Not every Istio has every kind.
             Err(kube::Error::Api(status)) if status.code == 404 => {}
@@ -178,13 +180,19 @@ pub(super) fn unread(what: &str, error: kube::Error) -> Error {
 }
 
 /// An object as it would be written by hand: without what only the API server has to say.
-pub fn bare(object: &DynamicObject) -> Value {
-    let mut object = object.clone();
-    let metadata = &mut object.metadata;
-    metadata.managed_fields = None;
-    metadata.uid = None;
-    metadata.resource_version = None;
-    metadata.generation = None;
-    metadata.creation_timestamp = None;
-    serde_json::to_value(&object).unwrap_or_default()
+pub fn bare(object: &Made) -> Value {
+    let metadata = ObjectMeta {
+        managed_fields: None,
+        uid: None,
+        resource_version: None,
+        generation: None,
+        creation_timestamp: None,
+        ..object.metadata.clone()
+    };
+    json!({
+        "apiVersion": object.types.api_version,
+        "kind": object.types.kind,
+        "metadata": metadata,
+        "spec": object.spec(),
+    })
 }

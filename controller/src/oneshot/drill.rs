@@ -209,8 +209,7 @@ impl Site {
         changes: &mut Changes,
     ) -> Result<(), Error> {
         if let Some(filter) = filter {
-            let manager = names::field_manager(id);
-            changes.active_list |= self.writer.withdraw(filter, &manager).await?;
+            changes.active_list |= self.withdraw(filter, id).await?;
         }
         let mut ordered = objects.to_vec();
         ordered.sort_by_key(|object| removal_order(&object.kind));
@@ -220,6 +219,25 @@ impl Site {
             }
         }
         Ok(())
+    }
+
+    /// Takes a drill's entry out of this filter; says whether there was such a filter.
+    async fn withdraw(&self, filter: &ObjectRef, id: Uuid) -> Result<bool, Error> {
+        let Some(uid) = self
+            .writer
+            .read(filter)
+            .await?
+            .and_then(|found| found.uid())
+        else {
+            return Ok(false);
+        };
+        let manager = names::field_manager(id);
+        match self.writer.withdraw(filter, &uid, &manager).await {
+            Ok(_) => Ok(true),
+            // It went away in between.
+            Err(error) if error.category() == "NotFound" => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks the edge of a gate with these keys until it runs with what was applied, and knows the

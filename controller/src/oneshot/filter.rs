@@ -1,11 +1,11 @@
 //! A gate's filter, as it stands in the cluster.
 
-use kube::api::DynamicObject;
 use kube::{Client, ResourceExt};
 use uuid::Uuid;
 
 use super::Error;
 use crate::api::{DrillGate, Extension, ObjectRef};
+use crate::reconcile::made::Made;
 use crate::reconcile::plugin::{active_list, configuration, configuration_of, name};
 use crate::reconcile::writer::Writer;
 use crate::resources::Object;
@@ -22,7 +22,7 @@ pub struct Filter {
     pub seed: Seed,
     /// The number of its configuration.
     pub generation: u64,
-    object: DynamicObject,
+    object: Made,
 }
 
 impl Filter {
@@ -57,9 +57,9 @@ impl Filter {
         })
     }
 
-    fn of(kind: PluginKind, object: DynamicObject) -> Option<Filter> {
+    fn of(kind: PluginKind, object: Made) -> Option<Filter> {
         let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-        let generation = configuration(&object.data)?.get("generation")?;
+        let generation = configuration(object.filter()?)?.get("generation")?;
         // A control plane may carry a whole number as a double.
         let generation = generation
             .as_u64()

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,6 +14,7 @@ use super::Error;
 use super::manifest::full_name;
 use super::plan::lives;
 use crate::api::{Drill, Mode, ObjectRef, Phase};
+use crate::reconcile::made::Made;
 use crate::reconcile::plugin::active_list;
 use crate::reconcile::reference;
 use crate::resources::metadata::{
@@ -121,7 +121,7 @@ impl Standing {
     }
 
     /// From an object that carries its label.
-    fn add_object(&mut self, object: &DynamicObject) {
+    fn add_object(&mut self, object: &Made) {
         let annotation = |name: &str| object.annotations().get(name);
         if let Some(name) = annotation(DRILL).or_else(|| annotation(ONE_SHOT)) {
             self.name.clone_from(name);
@@ -136,7 +136,7 @@ impl Standing {
     }
 
     /// From its entry in the active list of `filter`.
-    fn add_entry(&mut self, filter: &DynamicObject, entry: &Value) {
+    fn add_entry(&mut self, filter: &Made, entry: &Value) {
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
         self.environment = text("environment").map(str::to_owned);
         if text("mode") == Some("owned") {
@@ -172,16 +172,19 @@ impl Standing {
 }
 
 /// The host that a drill's VirtualService is about.
-fn host_of(object: &DynamicObject) -> Option<String> {
-    let text = |pointer: &str| object.data.pointer(pointer).and_then(Value::as_str);
-    let is_route = reference(object).kind == "VirtualService";
-    let original = text("/spec/http/0/rewrite/authority").or_else(|| text("/spec/hosts/0"));
-    original.filter(|_| is_route).map(str::to_owned)
+fn host_of(object: &Made) -> Option<String> {
+    if object.types.kind != "VirtualService" {
+        return None;
+    }
+    let spec = object.spec()?;
+    let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str);
+    let original = text("/http/0/rewrite/authority").or_else(|| text("/hosts/0"));
+    original.map(str::to_owned)
 }
 
 /// The drills that stand in a cluster with these `objects` of ours and these `drills`. A resource
 /// that is over is left out unless something of it is left.
-pub fn standing(objects: &[DynamicObject], drills: &[Drill]) -> Vec<Standing> {
+pub fn standing(objects: &[Made], drills: &[Drill]) -> Vec<Standing> {
     let mut all: BTreeMap<Uuid, Standing> = BTreeMap::new();
     for object in objects {
         let id = object.labels().get(DRILL_ID);
@@ -240,10 +243,9 @@ pub fn find<'a>(all: &'a [Standing], asked: &str, namespace: &str) -> Result<&'a
 mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
-    use kube::api::DynamicObject;
     use serde_json::json;
 
-    use super::{State, find, standing};
+    use super::{Made, State, find, standing};
     use crate::api::{Drill, Phase};
     use crate::resources::plugin::PluginKind;
     use crate::resources::samples;
@@ -253,7 +255,7 @@ mod tests {
     }
 
     /// A sample drill's objects, and the filter with its entry last.
-    fn objects() -> Vec<DynamicObject> {
+    fn objects() -> Vec<Made> {
         let gate = serde_saphyr::from_str(samples::GATE).unwrap();
         let drill = serde_saphyr::from_str(samples::DRILL_MULTI_ROUTE).unwrap();
         let made = samples::drill_objects(&gate, &drill, PluginKind::WasmPlugin);

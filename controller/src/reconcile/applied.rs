@@ -4,10 +4,10 @@
 //! its own hash, and applied again only where the stamp is another one or a field has been changed
 //! since.
 
-use kube::core::DynamicObject;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::made::Made;
 use crate::resources::Object;
 
 /// The annotation that holds the hash of what was applied.
@@ -30,11 +30,11 @@ pub fn stamped(object: &Object) -> Value {
 }
 
 /// Whether `observed` was made from `body` and has not been changed since.
-pub fn is_current(observed: &DynamicObject, body: &Value) -> bool {
+pub fn is_current(observed: &Made, body: &Value) -> bool {
     // The hash stands in the body's own annotations, so that it is compared with all else.
     let metadata = serde_json::to_value(&observed.metadata).unwrap_or_default();
     holds(Some(&metadata), body.get("metadata"))
-        && holds(observed.data.get("spec"), body.get("spec"))
+        && holds(observed.spec().as_deref(), body.get("spec"))
 }
 
 /// A number for a configuration that is another one as soon as anything in it is: below 2^53, so
@@ -83,7 +83,7 @@ fn holds(held: Option<&Value>, wanted: Option<&Value>) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{APPLIED_HASH, holds, is_current, number, stamped};
+    use super::{APPLIED_HASH, Made, holds, is_current, number, stamped};
     use crate::resources::samples;
 
     fn wanted() -> Value {
@@ -120,14 +120,15 @@ mod tests {
         let samples = samples::samples().unwrap();
         for object in samples.into_iter().flat_map(|sample| sample.objects) {
             let body = stamped(&object);
-            let observed = serde_json::from_value(body.clone()).unwrap();
+            let observed: Made = serde_json::from_value(body.clone()).unwrap();
             assert!(is_current(&observed, &body));
-            let mut unstamped = observed.clone();
+            let mut unstamped = observed;
             let annotations = unstamped.metadata.annotations.as_mut().unwrap();
             annotations.insert(APPLIED_HASH.to_owned(), "0".to_owned());
             assert!(!is_current(&unstamped, &body));
-            let mut emptied = observed;
-            emptied.data["spec"] = json!({});
+            let mut emptied = body.clone();
+            emptied["spec"] = json!({});
+            let emptied = serde_json::from_value(emptied).unwrap();
             assert!(!is_current(&emptied, &body), "{body}");
         }
     }

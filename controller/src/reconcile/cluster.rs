@@ -11,15 +11,17 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta};
+use kube::api::{Api, ApiResource, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef as StoreRef, Store};
 use kube::runtime::watcher;
 use kube::{Client, ResourceExt};
 
 use super::kinds::Kinds;
+use super::made::Made;
 use super::recent::Recent;
 use super::streams::{decoded, each, stored, stored_with};
 use super::triggers::{self, Triggers};
+use super::writer;
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::istio::{Gateway, VirtualService};
 use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY};
@@ -37,7 +39,7 @@ pub struct Cluster {
     /// The namespaces, by their metadata.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// What we have made, by kind.
-    ours: BTreeMap<String, (ApiResource, Store<DynamicObject>)>,
+    ours: BTreeMap<String, (ApiResource, Store<Made>)>,
     /// The kinds that the cluster serves.
     pub kinds: Kinds,
     /// What has been written and is not in `ours` yet.
@@ -76,7 +78,7 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let ours = kinds.ours();
     let ours = ours.into_iter().map(|resource| {
         let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={DRILLGATE}"));
-        let api = Api::<DynamicObject>::all_with(client.clone(), &resource);
+        let api = Api::<Made>::all_with(client.clone(), &resource);
         let events = kube::runtime::watcher(api, config).boxed();
         let (store, events) = stored_with(events, resource.clone());
         let ours = (resource.kind.clone(), (resource.clone(), store.clone()));
@@ -124,8 +126,14 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
         .inspect_ok(move |gate| of_gates.gate(gate))
         .boxed();
     let of_drills = triggers.clone();
+    let (recent, held) = (cluster.recent.clone(), cluster.drills.clone());
     let drills = drill_events
-        .inspect_ok(move |drill| of_drills.drill(drill))
+        .inspect_ok(move |drill| {
+            let now = held.get(&StoreRef::from_obj(drill));
+            let version = now.and_then(|now| now.resource_version());
+            recent.saw(&writer::reference(drill), version.as_deref());
+            of_drills.drill(drill);
+        })
         .boxed();
     Watches {
         cluster,
@@ -153,7 +161,7 @@ impl Cluster {
     }
 
     /// An object of ours, as the store has it.
-    pub fn our(&self, object: &ObjectRef) -> Option<Arc<DynamicObject>> {
+    pub fn our(&self, object: &ObjectRef) -> Option<Arc<Made>> {
         let (resource, store) = self.ours.get(&object.kind)?;
         let key = StoreRef::new_with(&object.name, resource.clone()).within(&object.namespace);
         store.get(&key)
@@ -174,7 +182,7 @@ impl Cluster {
     }
 
     /// All objects of ours that `wanted` is true for.
-    pub fn our_objects(&self, wanted: impl Fn(&DynamicObject) -> bool) -> Vec<Arc<DynamicObject>> {
+    pub fn our_objects(&self, wanted: impl Fn(&Made) -> bool) -> Vec<Arc<Made>> {
         let stores = self.ours.values();
         stores
             .flat_map(|(_, store)| store.state_filter(&wanted))
@@ -220,11 +228,10 @@ impl Cluster {
 }
 
 /// What an object of ours is called.
-pub fn reference(object: &DynamicObject) -> ObjectRef {
-    let types = object.types.clone().unwrap_or_default();
+pub fn reference(object: &Made) -> ObjectRef {
     ObjectRef {
-        api_version: types.api_version,
-        kind: types.kind,
+        api_version: object.types.api_version.clone(),
+        kind: object.types.kind.clone(),
         namespace: object.namespace().unwrap_or_default(),
         name: object.name_any(),
     }

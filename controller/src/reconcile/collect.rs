@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::cluster::{Cluster, reference};
 use super::context::Context;
 use super::error::{Error, named};
+use super::made::Made;
 use super::plugin::{self, active_list};
 use super::writer::MANAGER;
 use crate::api::Drill;
 use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT};
+use crate::resources::names::field_manager;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(30);
@@ -38,7 +40,7 @@ pub async fn run(context: Arc<Context>, beat: impl Fn()) {
 /// Removes everything that carries our labels and has no living drill, or is past its end.
 pub async fn collect(context: &Context) -> Result<(), Error> {
     let now = context.now();
-    let stale = |object: &DynamicObject| is_stale(object, &context.cluster, &now);
+    let stale = |object: &Made| is_stale(object, &context.cluster, &now);
     for object in context.cluster.our_objects(stale) {
         let name = reference(&object);
         // As it is now, and only if we made it: a label alone is soon copied.
@@ -58,8 +60,18 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
         .our_objects(|object| active_list(object).is_some())
     {
         let name = reference(&filter);
-        for id in stale_entries(&filter, &context.cluster, &now) {
-            plugin::withdraw_from(context, &name, id).await?;
+        context.active_lists.know(context, &name).await?;
+        let stale = stale_entries(&filter, &context.cluster, &now);
+        // Together: what is ours among them goes by one write.
+        let ours = stale
+            .iter()
+            .map(|id| plugin::withdraw_from(context, &name, *id));
+        for (id, was_ours) in stale.iter().zip(join_all(ours).await) {
+            if !was_ours? {
+                // That of a drill without a resource.
+                let (uid, manager) = (filter.uid().unwrap_or_default(), field_manager(*id));
+                context.writer.withdraw(&name, &uid, &manager).await?;
+            }
             context.metrics.collected("ActiveListEntry");
             tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
         }
@@ -77,7 +89,7 @@ fn static_kind(kind: &str) -> &'static str {
 }
 
 /// Whether an object belongs to a drill that is gone, or is past its end.
-fn is_stale(object: &DynamicObject, cluster: &Cluster, now: &Time) -> bool {
+fn is_stale(object: &Made, cluster: &Cluster, now: &Time) -> bool {
     let Some(id) = object.labels().get(DRILL_ID) else {
         return false;
     };
@@ -91,7 +103,7 @@ fn is_stale(object: &DynamicObject, cluster: &Cluster, now: &Time) -> bool {
 
 /// The active list's entries that are past their end. The edge has ended them already; what has
 /// no resource belongs to a one-shot drill and is that drill's own until then.
-fn stale_entries(plugin: &DynamicObject, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
+fn stale_entries(plugin: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
     let drills = active_list(plugin).into_iter().flatten();
     let stale = drills.filter(|(id, entry)| {
         let end = entry.get("notAfter").and_then(|end| end.as_f64());
@@ -112,7 +124,7 @@ fn is_past(end: Option<&str>, now: &Time) -> bool {
     end.is_some_and(|end| end.as_second() + GRACE_SECONDS < now.0.as_second())
 }
 
-fn is_ours(object: &DynamicObject) -> bool {
+fn is_ours(object: &Made) -> bool {
     let managers = object.metadata.managed_fields.iter().flatten();
     let mut names = managers.filter_map(|entry| entry.manager.as_deref());
     names.any(|name| name == MANAGER)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -10,6 +10,7 @@ use kube::runtime::controller::Action;
 use tokio::sync::watch;
 
 use super::cluster::Cluster;
+use super::entries::ActiveLists;
 use super::error::Error;
 use super::metrics::Metrics;
 use super::secrets::Secrets;
@@ -18,6 +19,9 @@ use crate::api::{Drill, Phase};
 
 /// How often a thing that is as it should be is looked at all the same.
 pub const AT_REST: Duration = Duration::from_secs(300);
+
+/// How often the number of a gate's active drills is looked at, and told at most.
+pub const COUNT_AGAIN: Duration = Duration::from_secs(15);
 
 /// How soon a read that came too early is repeated.
 const SOON: Duration = Duration::from_millis(100);
@@ -35,15 +39,16 @@ pub struct Context {
     pub secrets: Secrets,
     /// Writes.
     pub writer: Writer,
-    /// Held while an entry of an active list is written: of several at the same time the API server
-    /// takes one, and works all others out anew.
-    pub active_list: tokio::sync::Mutex<()>,
+    /// Writes the entries of drills in their gates' active lists.
+    pub active_lists: ActiveLists,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The mesh's root namespace.
     pub root_namespace: String,
     /// How often each object has failed in a row.
     pub failures: Failures,
+    /// When each gate has told last of another number of drills.
+    pub counts: Counts,
 }
 
 impl Context {
@@ -78,6 +83,33 @@ const PHASES: [(Phase, &str); 6] = [
     (Phase::Ended, "Ended"),
     (Phase::Failed, "Failed"),
 ];
+
+/// When each gate has told last of another number of drills, by its UID. A number that changes with
+/// each of a thousand drills is not worth a write each.
+#[derive(Default)]
+pub struct Counts(Mutex<HashMap<String, Instant>>);
+
+impl Counts {
+    /// The number that a gate is to tell, which tells `told` and has `now`.
+    pub fn tell(&self, gate: &str, told: Option<i32>, now: i32, at: Instant) -> i32 {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = counts.get(gate).copied();
+        let is_soon = last.is_some_and(|last| at.saturating_duration_since(last) < COUNT_AGAIN);
+        match told {
+            Some(told) if told == now || is_soon => told,
+            _ => {
+                counts.insert(gate.to_owned(), at);
+                now
+            }
+        }
+    }
+
+    /// A gate is gone.
+    pub fn forget(&self, gate: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.remove(gate);
+    }
+}
 
 /// Failures in a row, by object.
 #[derive(Default)]
@@ -114,9 +146,23 @@ fn pause(failures: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use super::pause;
+    use super::{COUNT_AGAIN, Counts, pause};
+
+    #[test]
+    fn a_number_of_drills_is_told_at_once_and_then_not_before_a_while() {
+        let (counts, start) = (Counts::default(), Instant::now());
+        let soon = start + COUNT_AGAIN / 2;
+        assert_eq!(counts.tell("edge", None, 0, start), 0);
+        assert_eq!(counts.tell("edge", Some(0), 1, soon), 0);
+        assert_eq!(counts.tell("edge", Some(0), 7, start + COUNT_AGAIN), 7);
+        assert_eq!(counts.tell("other", Some(0), 1, soon), 1);
+        // One that has not changed for long is told as soon as it does.
+        let late = start + COUNT_AGAIN * 9;
+        assert_eq!(counts.tell("edge", Some(7), 7, late), 7);
+        assert_eq!(counts.tell("edge", Some(7), 8, late), 8);
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute() {

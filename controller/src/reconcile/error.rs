@@ -1,12 +1,13 @@
 //! What stops a reconciliation.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::api::ObjectRef;
 use crate::resources::conditions::reason;
 
-/// Why a reconciliation stopped half way. It is tried again.
-#[derive(Debug)]
+/// Why a reconciliation stopped half way. It is tried again. Several drills may share one reason.
+#[derive(Debug, Clone)]
 pub enum Error {
     /// Another field manager holds a field that is ours. Nothing is forced.
     Conflict {
@@ -27,7 +28,7 @@ pub enum Error {
     /// This replica is not the leader, or is no longer sure of it, and writes nothing.
     NotLeader,
     /// Anything else that the API server, or the way to it, came up with.
-    Api(Box<kube::Error>),
+    Api(Arc<kube::Error>),
     /// The operating system has no random numbers to give.
     Random(getrandom::Error),
 }
@@ -64,7 +65,7 @@ impl Error {
     /// From an answer about `object`.
     pub(super) fn about(object: &ObjectRef, error: kube::Error) -> Error {
         let kube::Error::Api(status) = &error else {
-            return Error::Api(Box::new(error));
+            return Error::Api(Arc::new(error));
         };
         let causes = status.details.iter().flat_map(|details| &details.causes);
         let holders: Vec<String> = causes
@@ -77,18 +78,21 @@ impl Error {
                 object: object.clone(),
                 holders,
             },
-            // A server-side apply of a field that the schema does not have is answered with 500.
-            400 | 422 | 500
-                if status.code != 500 || status.message.contains("not declared in schema") =>
-            {
+            400 | 413 | 422 | 500 if status.code != 500 || is_about_content(&status.message) => {
                 Error::Invalid {
                     object: object.clone(),
                     message: status.message.clone(),
                 }
             }
-            _ => Error::Api(Box::new(error)),
+            _ => Error::Api(Arc::new(error)),
         }
     }
+}
+
+/// What the API server answers with 500 although it is no fault of its own: a server-side apply of
+/// a field that the schema does not have, and an object that etcd does not take.
+fn is_about_content(message: &str) -> bool {
+    message.contains("not declared in schema") || message.contains("request is too large")
 }
 
 pub fn api_category(error: &kube::Error) -> &'static str {
@@ -186,6 +190,7 @@ mod tests {
             (403, "Forbidden"),
             (404, "NotFound"),
             (410, "Api"),
+            (413, "Invalid"),
             (422, "Invalid"),
             (429, "Throttled"),
             (500, "ServerError"),

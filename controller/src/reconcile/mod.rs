@@ -4,8 +4,9 @@
 //! |---|---|
 //! | one drill's life | `drill/` |
 //! | one gate's | `gate/` |
-//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
+//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
 //! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
+//! | the drills' entries in the filter | `entries/`, `plugin.rs` |
 //! | what nobody removed | `collect.rs` |
 //! | which replica works | `leader.rs` |
 //! | what the gateway itself says | `edge.rs`, `probe.rs` |
@@ -20,10 +21,12 @@ mod collect;
 mod context;
 mod drill;
 pub(crate) mod edge;
+mod entries;
 mod error;
 mod gate;
 mod kinds;
 pub mod leader;
+pub(crate) mod made;
 pub mod metrics;
 mod objects;
 pub(crate) mod plugin;

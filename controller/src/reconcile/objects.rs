@@ -1,13 +1,13 @@
 //! Applying and removing whole objects.
 
 use kube::Resource;
-use kube::api::DynamicObject;
 use kube::runtime::events::EventType;
 
 use super::applied::{is_current, stamped};
 use super::cluster::{Cluster, reference};
 use super::context::Context;
 use super::error::{Error, named};
+use super::made::Made;
 use super::writer::MANAGER;
 use crate::api::ObjectRef;
 use crate::resources::Object;
@@ -53,7 +53,7 @@ async fn apply_one(context: &Context, object: &Object) -> Result<bool, Error> {
 pub fn known(
     cluster: &Cluster,
     told: Option<&[ObjectRef]>,
-    is_its: impl Fn(&DynamicObject) -> bool,
+    is_its: impl Fn(&Made) -> bool,
 ) -> Vec<ObjectRef> {
     let seen = cluster.our_objects(is_its);
     let seen = seen.iter().map(|object| reference(object));

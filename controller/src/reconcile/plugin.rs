@@ -3,15 +3,16 @@
 use std::sync::{Arc, LazyLock};
 
 use kube::ResourceExt;
-use kube::api::{ApiResource, DynamicObject};
+use kube::api::ApiResource;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::cluster::{Cluster, reference};
 use super::context::Context;
+use super::entries::Change;
 use super::error::Error;
-use super::triggers::gate_of;
-use crate::api::{Drill, DrillGate, ObjectRef};
+use super::made::Made;
+use crate::api::{DrillGate, ObjectRef};
 use crate::istio::{TrafficExtension, WasmPlugin};
 use crate::resources::metadata::{ROUTE_SEED, namespace_of};
 use crate::resources::plugin::PluginKind;
@@ -28,18 +29,13 @@ pub struct Plugin {
     /// The number of its configuration.
     pub generation: u64,
     // Shared with the store: every look at every drill has one in hand.
-    object: Arc<DynamicObject>,
+    object: Arc<Made>,
 }
 
 impl Plugin {
-    /// Whether the active list has the entry of this drill, as `activation` wants it.
-    pub fn lists(&self, drill: Uuid, activation: &Object) -> bool {
-        let id = drill.to_string();
-        let wanted = configuration_of(activation);
-        let wanted = wanted
-            .as_ref()
-            .and_then(|wanted| wanted.get("drills")?.get(&id));
-        let listed = active_list(&self.object).and_then(|drills| drills.get(&id));
+    /// Whether the active list has this entry of this drill.
+    fn lists(&self, drill: Uuid, wanted: Option<&Value>) -> bool {
+        let listed = active_list(&self.object).and_then(|drills| drills.get(&drill.to_string()));
         wanted.is_some() && listed == wanted
     }
 }
@@ -49,7 +45,7 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
     let object = cluster.our(&name(kind, &namespace_of(gate), &gate.name_any()))?;
     let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-    let generation = configuration(&object.data)?.get("generation")?;
+    let generation = configuration(object.filter()?)?.get("generation")?;
     // A control plane may carry a whole number as a double.
     let generation = generation
         .as_u64()
@@ -63,58 +59,59 @@ pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
 }
 
 /// Takes a drill's entry out of whatever filter has it, also when its gate is gone.
-pub async fn withdraw(context: &Context, drill: &Drill, id: Uuid) -> Result<(), Error> {
+pub async fn withdraw(context: &Context, id: Uuid) -> Result<(), Error> {
     let key = id.to_string();
-    let holds = |object: &DynamicObject| {
-        active_list(object).is_some_and(|drills| drills.contains_key(&key))
-    };
+    let holds = |object: &Made| active_list(object).is_some_and(|drills| drills.contains_key(&key));
     let holding = context.cluster.our_objects(holds);
     let mut plugins: Vec<ObjectRef> = holding.iter().map(|object| reference(object)).collect();
     // It may have been written a moment ago, and not be seen yet.
-    let (gate, manager) = (gate_of(drill), names::field_manager(id));
-    for kind in [PluginKind::WasmPlugin, PluginKind::TrafficExtension] {
-        let plugin = name(
-            kind,
-            &gate.namespace.clone().unwrap_or_default(),
-            &gate.name,
-        );
-        if context.cluster.recent.awaits(&plugin, &manager) && !plugins.contains(&plugin) {
-            plugins.push(plugin);
-        }
-    }
+    plugins.extend(context.active_lists.that_may_hold(id));
+    plugins.sort();
+    plugins.dedup();
     for plugin in plugins {
         withdraw_from(context, &plugin, id).await?;
     }
     Ok(())
 }
 
-/// Takes a drill's entry out of this filter.
-pub async fn withdraw_from(context: &Context, plugin: &ObjectRef, id: Uuid) -> Result<(), Error> {
-    let _alone = context.active_list.lock().await;
-    let manager = names::field_manager(id);
-    context.writer.withdraw(plugin, &manager).await?;
-    Ok(())
+/// Takes a drill's entry out of this filter; says whether the controller had put one there.
+pub async fn withdraw_from(context: &Context, plugin: &ObjectRef, id: Uuid) -> Result<bool, Error> {
+    let change = Change { id, entry: None };
+    context.active_lists.change(context, plugin, change).await
 }
 
 /// Puts a drill's entry into its gate's filter.
 pub async fn list(context: &Context, id: Uuid, activation: &Object) -> Result<(), Error> {
-    let body = serde_json::to_value(activation).unwrap_or_default();
-    let (plugin, manager) = (activation.reference(), names::field_manager(id));
-    let _alone = context.active_list.lock().await;
-    let version = context.writer.apply(&plugin, &body, &manager).await?;
-    context.cluster.wrote(&plugin, &manager, version);
+    let (plugin, entry) = (activation.reference(), entry(activation, id));
+    let change = Change { id, entry };
+    context
+        .active_lists
+        .change(context, &plugin, change)
+        .await?;
     Ok(())
 }
 
-/// The active list of a filter: nothing for an object of another kind.
-pub fn active_list(object: &DynamicObject) -> Option<&Map<String, Value>> {
-    static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
-    let kind = object.types.as_ref().map(|types| types.kind.as_str());
-    if !matches!(kind, Some("WasmPlugin" | "TrafficExtension")) {
-        return None;
+/// Whether the filter that `seen` shows has the entry of this drill, as `activation` wants it. What
+/// we have written since counts more than what is seen.
+pub fn is_listed(context: &Context, seen: &Plugin, id: Uuid, activation: &Object) -> bool {
+    let (plugin, entry) = (activation.reference(), entry(activation, id));
+    match context.cluster.lags(&plugin, names::DRILLS_MANAGER) {
+        true => entry.is_some_and(|entry| context.active_lists.holds(&plugin, id, &entry)),
+        false => seen.lists(id, entry.as_ref()),
     }
-    object.data.get("spec")?;
-    let drills = configuration(&object.data).and_then(|configuration| configuration.get("drills"));
+}
+
+/// The entry of a drill in the body of an apply that puts it there.
+fn entry(activation: &Object, id: Uuid) -> Option<Value> {
+    let configuration = configuration_of(activation)?;
+    configuration.get("drills")?.get(id.to_string()).cloned()
+}
+
+/// The active list of a filter: nothing for an object of another kind.
+pub fn active_list(object: &Made) -> Option<&Map<String, Value>> {
+    static EMPTY: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
+    let drills =
+        configuration(object.filter()?).and_then(|configuration| configuration.get("drills"));
     Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }
 
@@ -132,9 +129,8 @@ pub fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     }
 }
 
-/// The filter's configuration in an object that holds it.
-pub fn configuration(object: &Value) -> Option<&Value> {
-    let spec = object.get("spec")?;
+/// The filter's configuration in the spec of an object that holds it.
+pub fn configuration(spec: &Value) -> Option<&Value> {
     let direct = spec.get("pluginConfig");
     direct.or_else(|| spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")))
 }
@@ -149,7 +145,7 @@ pub async fn seed(
     gate: &DrillGate,
 ) -> Result<Option<Seed>, Error> {
     let name = name(kind, &namespace_of(gate), &gate.name_any());
-    let seed = |object: &DynamicObject| object.annotations().get(ROUTE_SEED)?.parse().ok();
+    let seed = |object: &Made| object.annotations().get(ROUTE_SEED)?.parse().ok();
     match context.cluster.our(&name) {
         Some(object) => Ok(seed(&object)),
         None => Ok(context.writer.read(&name).await?.as_ref().and_then(seed)),
@@ -159,5 +155,5 @@ pub async fn seed(
 /// The configuration in an object that is a gate's filter.
 pub fn configuration_of(object: &Object) -> Option<Value> {
     let whole = serde_json::to_value(object).unwrap_or_default();
-    configuration(&whole).cloned()
+    configuration(whole.get("spec")?).cloned()
 }

@@ -1,8 +1,8 @@
 //! What has just been written and is not yet seen: the stores lag behind by a watch event, and
 //! what they do not show yet must not be written again.
 //!
-//! Each field manager counts for itself: many drills write to one filter, and that one of them has
-//! written says nothing about the entry of another.
+//! Each field manager counts for itself: the gate and its drills write to one filter, and that one
+//! has written says nothing about what the other wants.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

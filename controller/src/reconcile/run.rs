@@ -12,7 +12,8 @@ use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
 
 use super::cluster::{Watches, watch as watch_cluster};
-use super::context::{Context, Failures};
+use super::context::{Context, Counts, Failures};
+use super::entries::ActiveLists;
 use super::error::Error;
 use super::kinds::Kinds;
 use super::leader::{Leader, Leadership, Timing};
@@ -155,10 +156,11 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
             replica.leadership.clone(),
             &settings.identity,
         ),
-        active_list: tokio::sync::Mutex::default(),
+        active_lists: ActiveLists::default(),
         metrics: replica.metrics.clone(),
         root_namespace: settings.root_namespace.clone(),
         failures: Failures::default(),
+        counts: Counts::default(),
     });
     let config = || Config::default().concurrency(CONCURRENCY);
     let gates = Controller::for_stream(gates, cluster.gates.clone())

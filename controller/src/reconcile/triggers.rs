@@ -1,11 +1,11 @@
 //! What has to be looked at again when something else has changed.
 
-use kube::api::DynamicObject;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
 use serde_json::Value;
 
 use super::cluster::Sender;
+use super::made::Made;
 use super::plugin::active_list;
 use crate::api::{Drill, DrillGate, Phase};
 use crate::resources::metadata::{DRILL, GATE, gate_label};
@@ -35,7 +35,7 @@ impl Triggers {
     }
 
     /// An object of ours has changed or is gone: whoever it was made for looks at it.
-    pub fn ours(&self, object: &DynamicObject) {
+    pub fn ours(&self, object: &Made) {
         if let Some(name) = object.annotations().get(DRILL) {
             if let Some((namespace, name)) = name.split_once('/') {
                 self.send_drill(ObjectRef::new(name).within(namespace));
@@ -138,7 +138,7 @@ fn drill_lives(drill: &Drill) -> bool {
 
 /// Whether a plugin's active list has the drill. Any other object of the gate has no list, and
 /// says nothing about drills.
-fn is_listed(object: &DynamicObject, drill: &Drill) -> bool {
+fn is_listed(object: &Made, drill: &Drill) -> bool {
     let Some(drills) = active_list(object) else {
         return true;
     };

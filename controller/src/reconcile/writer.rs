@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::leader::Leadership;
+use super::made::Made;
 use crate::api::ObjectRef;
 use crate::resources::metadata::namespace_of;
 
@@ -70,7 +71,9 @@ impl Writer {
     ) -> Result<Option<String>, Error> {
         let (api, params) = (self.api(object), PatchParams::apply(manager));
         let patch = Patch::Apply(body);
-        let patched = self.write(api.patch(&object.name, &params, &patch)).await?;
+        // The answer is the version alone: a filter with a thousand entries is large.
+        let patching = api.patch_metadata(&object.name, &params, &patch);
+        let patched = self.write(patching).await?;
         let patched = patched.map_err(|error| Error::about(object, error))?;
         Ok(patched.resource_version())
     }
@@ -81,30 +84,27 @@ impl Writer {
         object: &ObjectRef,
         body: &Value,
         manager: &str,
-    ) -> Result<DynamicObject, Error> {
+    ) -> Result<Made, Error> {
         let (api, params) = (self.api(object), PatchParams::apply(manager).dry_run());
         let patched = api.patch(&object.name, &params, &Patch::Apply(body)).await;
-        patched.map_err(|error| Error::about(object, error))
+        let patched = patched.map_err(|error| Error::about(object, error))?;
+        Ok(patched.into())
     }
 
-    /// Takes the fields of `manager` out of an object that exists; says whether there was one.
-    ///
-    /// The body carries the UID: an apply to an object that is gone would make a new one.
-    pub async fn withdraw(&self, object: &ObjectRef, manager: &str) -> Result<bool, Error> {
-        let Some(found) = self.read(object).await? else {
-            return Ok(false);
-        };
+    /// Takes the fields of `manager` out of the very object with this UID: an apply to one that is
+    /// gone would make a new one. Gives the version that the object has now.
+    pub async fn withdraw(
+        &self,
+        object: &ObjectRef,
+        uid: &str,
+        manager: &str,
+    ) -> Result<Option<String>, Error> {
         let body = json!({
             "apiVersion": object.api_version,
             "kind": object.kind,
-            "metadata": {"name": object.name, "namespace": object.namespace, "uid": found.uid()},
+            "metadata": {"name": object.name, "namespace": object.namespace, "uid": uid},
         });
-        match self.apply(object, &body, manager).await {
-            Ok(_) => Ok(true),
-            // It went away in between.
-            Err(error) if error.category() == "NotFound" => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.apply(object, &body, manager).await
     }
 
     /// Deletes an object that is ours; says whether there was one. One that is gone is as good.
@@ -129,10 +129,11 @@ impl Writer {
         }
     }
 
-    /// Reads an object as it is now; nothing, too, where the cluster does not serve its kind.
-    pub async fn read(&self, object: &ObjectRef) -> Result<Option<DynamicObject>, Error> {
+    /// Reads an object as it is now.
+    pub async fn read(&self, object: &ObjectRef) -> Result<Option<Made>, Error> {
         match self.api(object).get(&object.name).await {
-            Ok(found) => Ok(Some(found)),
+            Ok(found) => Ok(Some(found.into())),
+            // Where its kind is not served any more, the answer is no status of Kubernetes'.
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(Error::about(object, error)),
         }
@@ -163,8 +164,8 @@ impl Writer {
         patched.map_err(|error| Error::about(&reference(object), error))
     }
 
-    /// Takes our finalizer off. An object that is gone has none.
-    pub async fn release<K>(&self, object: &K) -> Result<(), Error>
+    /// Takes our finalizer off; gives the version of the object from then on, unless it is gone.
+    pub async fn release<K>(&self, object: &K) -> Result<Option<String>, Error>
     where
         K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
             + Clone
@@ -172,8 +173,8 @@ impl Writer {
             + std::fmt::Debug,
     {
         match self.set_finalizer(object, false).await {
-            Ok(_) => Ok(()),
-            Err(error) if error.category() == "NotFound" => Ok(()),
+            Ok(released) => Ok(released.resource_version()),
+            Err(error) if error.category() == "NotFound" => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -44,8 +44,8 @@ pub struct DrillObjects {
     pub destination_rules: Vec<Object>,
     /// The routes of its hosts.
     pub virtual_services: Vec<Object>,
-    /// Its entry in the active list: the body of an apply under the drill's own field manager
-    /// ([`names::field_manager`]), no object of its own.
+    /// Its entry in the active list, no object of its own: the body of an apply under the drill's
+    /// own field manager ([`names::field_manager`]). The controller applies it with all others.
     pub activation: Object,
 }
 

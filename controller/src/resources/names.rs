@@ -34,8 +34,12 @@ pub fn of_drill(drill: Uuid, host: &str) -> String {
     ))
 }
 
-/// The field manager of a drill's entry in the active list. Each drill has its own: then the API
-/// server merges the entries of many, and each is withdrawn without a look at the others.
+/// The field manager of the entries that the controller has in active lists: those of all drills
+/// with a resource.
+pub const DRILLS_MANAGER: &str = "drillgate-drills";
+
+/// The field manager of the entry of a drill without a resource. Each such drill has its own: then
+/// the API server merges the entries of many, and each is withdrawn without a look at the others.
 pub fn field_manager(drill: Uuid) -> String {
     format!("drillgate-{drill}")
 }

@@ -151,7 +151,8 @@ pub struct Entry<'a> {
 }
 
 /// The body of a server-side apply that puts `entry` into the active list, under the drill's own
-/// field manager ([`names::field_manager`]). Nothing else of the plugin is in it, so it works on a
+/// field manager ([`names::field_manager`]). (The controller writes the entries of all its drills
+/// under one.) Nothing else of the plugin is in it, so it works on a
 /// plugin that exists only: a gate comes before its drills.
 pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Object {
     let mut active = json!({

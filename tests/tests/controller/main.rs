@@ -1,5 +1,6 @@
 //! The controller as a process, against a real API server.
 
+mod batches;
 mod crash;
 mod edge;
 mod leader;

@@ -97,7 +97,7 @@ async fn what_was_deleted_or_changed_by_hand_is_made_again_and_an_event_says_so(
     let plugin = scene.plugin().await;
     let mut emptied = plugin.clone();
     emptied["spec"].as_object_mut().unwrap().clear();
-    scene.apply_as(&emptied, &format!("drillgate-{id}")).await;
+    scene.apply_as(&emptied, "drillgate-drills").await;
     eventually("the entry is made again", async || {
         scene.plugin_configuration().await["drills"]
             .get(&id)

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use uuid::Uuid;
@@ -17,14 +16,16 @@ use uuid::Uuid;
 use super::context::{AT_REST, Context};
 use super::edge::{self, Question};
 use super::error::Error;
+use super::made::Made;
 use super::objects;
 use super::plugin::{self, Plugin};
+use super::writer::{FINALIZER, reference};
 use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
 use crate::resources::metadata::{DRILL_ID, namespace_of};
 use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
-use crate::resources::{Object, keys, names};
+use crate::resources::{Object, keys};
 use crate::route_key;
 use status::Telling;
 use step::{Seen, Step};
@@ -232,12 +233,7 @@ impl Work<'_> {
             plugin: plugin.kind,
             namespaces: &namespaces,
         });
-        let (filter, manager) = (
-            objects.activation.reference(),
-            names::field_manager(self.id),
-        );
-        let is_listed = self.context.cluster.lags(&filter, &manager)
-            || plugin.lists(self.id, &objects.activation);
+        let is_listed = plugin::is_listed(self.context, plugin, self.id, &objects.activation);
         Some(Wanted { objects, is_listed })
     }
 
@@ -277,22 +273,28 @@ impl Work<'_> {
     }
 
     async fn forget(&self) -> Result<Action, Error> {
+        let name = reference(self.drill);
+        // What it was made of is gone, and sets off a look that may come before its own end is seen.
+        if self.context.cluster.recent.awaits(&name, FINALIZER) {
+            return Ok(Action::await_change());
+        }
         self.remove_all().await?;
-        self.context.writer.release(self.drill).await?;
+        let version = self.context.writer.release(self.drill).await?;
+        self.context.cluster.recent.wrote(&name, FINALIZER, version);
         Ok(Action::await_change())
     }
 
     /// In the order in which requests lose their way: first no request is steered any more, then
     /// none is routed, then the limits go.
     async fn remove_all(&self) -> Result<(), Error> {
-        plugin::withdraw(self.context, self.drill, self.id).await?;
+        plugin::withdraw(self.context, self.id).await?;
         objects::remove(self.context, self.known_objects()).await
     }
 
     /// All that has been made for the drill: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
         let id = self.id.to_string();
-        let is_its = |object: &DynamicObject| object.labels().get(DRILL_ID) == Some(&id);
+        let is_its = |object: &Made| object.labels().get(DRILL_ID) == Some(&id);
         let planned = self.drill.status.as_ref().map(|status| &*status.objects);
         objects::known(&self.context.cluster, planned, is_its)
     }

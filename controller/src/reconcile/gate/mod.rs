@@ -4,19 +4,19 @@ pub mod status;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
-use kube::api::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef as StoreRef;
 
 use super::applied::number;
-use super::context::{AT_REST, Context};
+use super::context::{AT_REST, COUNT_AGAIN, Context};
 use super::edge::{self, Question};
 use super::error::Error;
+use super::made::Made;
 use super::triggers::gate_of;
 use super::writer::FINALIZER;
 use super::{objects, plugin};
@@ -33,9 +33,6 @@ use status::Telling;
 
 /// How often a gateway that does not run with it yet is asked, at first and later.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
-
-/// How often the number of active drills is looked at.
-const COUNT_AGAIN: Duration = Duration::from_secs(15);
 
 /// The namespaces whose pods are in the ambient mesh carry this label.
 pub const AMBIENT: (&str, &str) = ("istio.io/dataplane-mode", "ambient");
@@ -209,6 +206,9 @@ impl Work<'_> {
         }
         objects::remove(self.context, self.known_objects()).await?;
         self.context.secrets.forget(self.gate);
+        self.context
+            .counts
+            .forget(&self.gate.uid().unwrap_or_default());
         self.context.writer.release(self.gate).await?;
         Ok(Action::await_change())
     }
@@ -216,7 +216,7 @@ impl Work<'_> {
     /// All that has been made for the gate itself: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
         let label = gate_label(&namespace_of(self.gate), &self.gate.name_any());
-        let is_its = |object: &DynamicObject| {
+        let is_its = |object: &Made| {
             let labels = object.labels();
             labels.get(GATE) == Some(&label) && !labels.contains_key(DRILL_ID)
         };
@@ -224,12 +224,18 @@ impl Work<'_> {
         objects::known(&self.context.cluster, told, is_its)
     }
 
-    fn active_drills(&self) -> usize {
+    /// The number of drills that is told: not each that it has for a moment.
+    fn active_drills(&self) -> i32 {
         let own = StoreRef::from_obj(self.gate);
         let is_active = |drill: &crate::api::Drill| {
             drill.phase() == Some(Phase::Active) && gate_of(drill) == own
         };
-        self.context.cluster.drills.state_filter(is_active).len()
+        let now = self.context.cluster.drills.state_filter(is_active).len();
+        let now = i32::try_from(now).unwrap_or(i32::MAX);
+        let told = self.gate.status.as_ref();
+        let told = told.and_then(|status| status.active_drills);
+        let gate = self.gate.uid().unwrap_or_default();
+        self.context.counts.tell(&gate, told, now, Instant::now())
     }
 
     async fn tell(&self, kind: EventType, reason: &str, note: String) {

@@ -84,12 +84,12 @@ impl<'a> Telling<'a> {
         mut self,
         objects: Vec<ObjectRef>,
         generation: u64,
-        drills: usize,
+        drills: i32,
         edge: Observation,
     ) -> DrillGateStatus {
         self.status.objects = objects;
         self.status.configuration_generation = i64::try_from(generation).ok();
-        self.status.active_drills = i32::try_from(drills).ok();
+        self.status.active_drills = Some(drills);
         let applied = "its objects have been applied".to_owned();
         self.conditions
             .set(PROGRAMMED, Status::True, reason::AS_ASKED, applied);
