@@ -34,8 +34,9 @@ impl Stage {
         let plane = ControlPlane::start().await;
         let scene = Scene::set(&plane).await;
         // As it is shipped: what is logged for tests would be measured too.
-        let log = ["--log=info,kube_client=off"];
-        let mut controller = Controller::start_with(&plane.kubeconfig(), &log);
+        // The election must outlast a machine that is busy with a thousand drills.
+        let arguments = ["--log=info,kube_client=off", "--lease-seconds=60"];
+        let mut controller = Controller::start_with(&plane.kubeconfig(), &arguments);
         controller.leads().await;
         scene.apply(scene.gate()).await;
         scene

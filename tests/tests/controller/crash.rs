@@ -6,9 +6,10 @@ use drillgate_tests::control_plane::{Call, Controller, Moment, Proxy, Scene};
 
 use crate::{count, eventually, gate_ready, is_in, proxied};
 
-/// A request that belongs to a drill's life: what else writes is the election.
+/// A request that belongs to a drill's life: what else writes is the election, and the gate, which
+/// tells the number of its drills now and then.
 fn is_of_life(call: &Call) -> bool {
-    call.is_write() && !call.path.contains("/leases")
+    call.is_write() && !call.path.contains("/leases") && !call.path.contains("/drillgates/")
 }
 
 /// Brings a drill up and takes it away again through `proxy`, by one controller that is never
