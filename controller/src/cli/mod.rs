@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::oneshot;
+use crate::{oneshot, reconcile};
 
 /// Disaster-recovery drills through the real edge.
 ///
@@ -140,6 +140,7 @@ pub fn run(cli: Cli) -> ExitCode {
 fn code_of(error: &(dyn Error + 'static)) -> u8 {
     match error.downcast_ref::<oneshot::Error>() {
         Some(error) if !error.is_usage() => CLUSTER,
+        None if error.is::<reconcile::Error>() => CLUSTER,
         _ => UNUSABLE,
     }
 }

@@ -71,17 +71,24 @@ impl Error {
         )
     }
 
+    /// Whether we may not do that.
+    pub fn is_forbidden(&self) -> bool {
+        self.category() == Some("Forbidden")
+    }
+
     /// Whether it may well go better in a moment.
     pub fn is_passing(&self) -> bool {
-        let category = match self {
-            Error::Read { source, .. } => reconcile::api_category(source),
-            Error::Write(error) => error.category(),
-            _ => return false,
-        };
-        matches!(
-            category,
-            "Stale" | "Throttled" | "ServerError" | "Unreachable"
-        )
+        let passing = ["Stale", "Throttled", "ServerError", "Unreachable"];
+        self.category()
+            .is_some_and(|category| passing.contains(&category))
+    }
+
+    fn category(&self) -> Option<&'static str> {
+        match self {
+            Error::Read { source, .. } => Some(reconcile::api_category(source)),
+            Error::Write(error) => Some(error.category()),
+            _ => None,
+        }
     }
 }
 
@@ -138,7 +145,9 @@ fn read(f: &mut fmt::Formatter<'_>, what: &str, error: &kube::Error) -> fmt::Res
 /// What mends a lack of rights.
 fn right(category: &str) -> &'static str {
     match category {
-        "Forbidden" => ": bind the ClusterRole drillgate-pipeline to this user",
+        "Forbidden" => {
+            ": bind the ClusterRoles drillgate-pipeline, where the sandbox and the gate are, and drillgate-pipeline-view, in the cluster, to this user"
+        }
         _ => "",
     }
 }

@@ -72,7 +72,12 @@ impl Filter {
         })
     }
 
-    /// The object.
+    /// The object itself.
+    pub fn into_object(self) -> Made {
+        self.object
+    }
+
+    /// What the object is called.
     pub fn reference(&self) -> ObjectRef {
         crate::reconcile::reference(&self.object)
     }

@@ -102,14 +102,14 @@ pub fn our_kinds() -> Vec<ApiResource> {
     all.ours()
 }
 
-/// The kinds that a drill has objects of, or an entry in.
+/// The kinds that a drill has objects of.
 pub fn drill_kinds() -> Vec<ApiResource> {
-    vec![
-        erased::<VirtualService>(),
-        erased::<DestinationRule>(),
-        erased::<WasmPlugin>(),
-        erased::<TrafficExtension>(),
-    ]
+    vec![erased::<VirtualService>(), erased::<DestinationRule>()]
+}
+
+/// The kinds that a gate's filter may be.
+pub fn filter_kinds() -> Vec<ApiResource> {
+    vec![erased::<WasmPlugin>(), erased::<TrafficExtension>()]
 }
 
 /// Whether the cluster has TrafficExtension.

@@ -3,6 +3,7 @@
 
 mod edge;
 mod gates;
+mod rights;
 mod run;
 mod standing;
 mod together;
