@@ -197,7 +197,7 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 manifests: ## write manifests/crds/ anew from controller/src/api/
 	$(STEP) 'writing manifests/crds/'
 	@$(CARGO) build --quiet --package drillgate
-	@for name in drillgates drills; do \
+	@for name in drillgates drills drillschedules; do \
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
 
 fmt: ## format the code
