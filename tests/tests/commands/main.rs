@@ -4,6 +4,7 @@
 mod edge;
 mod gates;
 mod run;
+mod schedule;
 mod standing;
 mod together;
 

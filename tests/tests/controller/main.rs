@@ -8,6 +8,7 @@ mod objects;
 mod outages;
 mod refusals;
 mod rest;
+mod schedule;
 mod upkeep;
 
 use std::time::Duration;
