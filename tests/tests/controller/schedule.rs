@@ -205,7 +205,8 @@ async fn a_controller_that_is_killed_before_it_tells_makes_no_second_drill() {
     hold.reached().await;
     drop(doomed);
     drop(hold);
-    assert_eq!(made(&scene, "nightly").await.len(), 1);
+    let first = made(&scene, "nightly").await;
+    assert_eq!(first.len(), 1);
     let mut heir = Controller::start(&proxy.kubeconfig());
     heir.leads().await;
     let is_told = |schedule: &DrillSchedule| {
@@ -213,7 +214,10 @@ async fn a_controller_that_is_killed_before_it_tells_makes_no_second_drill() {
         status.last_schedule_time.is_some() && went(schedule, "AsAsked")
     };
     scene.schedule_until("nightly", is_told).await;
-    assert_eq!(made(&scene, "nightly").await.len(), 1);
+    // The very drill, and no other one in its place.
+    let drills = made(&scene, "nightly").await;
+    assert_eq!(drills.len(), 1);
+    assert_eq!(drills[0].metadata.uid, first[0].metadata.uid);
     assert_eq!(
         count(&proxy, is_made),
         2,
