@@ -220,7 +220,7 @@ $(DRILLGATE_PACKAGING)/ready: tests/control-plane/packaging/go.mod tests/control
 manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api/, and install.yaml from the chart
 	$(STEP) 'writing manifests/crds/ and manifests/install.yaml'
 	@$(CARGO) build --quiet --package drillgate
-	@for name in drillgates drills; do \
+	@for name in drillgates drills drillschedules; do \
 		$(TARGET)/debug/drillgate crds $$name >manifests/crds/$$name.yaml || exit 1; done
 	@{ cat manifests/namespace.yaml && $(DRILLGATE_PACKAGING)/helm template drillgate manifests/chart \
 		--namespace drillgate-system; } >$(TARGET)/install.yaml && cp $(TARGET)/install.yaml manifests/install.yaml

@@ -71,8 +71,13 @@ fn every_metric_is_explained() {
 
 #[test]
 fn every_event_is_explained() {
-    let sources = ["drill/mod.rs", "gate/mod.rs", "objects.rs"]
-        .map(|file| read(&format!("controller/src/reconcile/{file}")));
+    let sources = [
+        "drill/mod.rs",
+        "gate/mod.rs",
+        "objects.rs",
+        "schedule/mod.rs",
+    ]
+    .map(|file| read(&format!("controller/src/reconcile/{file}")));
     let mut events = Vec::new();
     for source in &sources {
         events.extend(quoted_after(source, "EventType::Warning,"));

@@ -1,7 +1,7 @@
 //! The custom resources of drillgate: group `drillgate.dev`, version `v1alpha1`.
 //!
 //! [`DrillGate`] is an edge: gateway pods that tell drill requests apart. [`Drill`] is one drill
-//! through such an edge, with a beginning and an end. The doc comments of their fields are what
+//! through such an edge, with a beginning and an end; [`DrillSchedule`] makes drills by the calendar. The doc comments of their fields are what
 //! `kubectl explain` shows; bounds and rules are in the schema, so that the API server refuses
 //! what can be seen to be wrong from one object alone. What needs a look at other objects is
 //! refused by [`crate::resources::refusal`].
@@ -11,6 +11,7 @@ mod duration;
 mod explained;
 mod gate;
 mod parts;
+mod schedule;
 mod status;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -24,6 +25,10 @@ pub use gate::{DrillGate, DrillGateSpec, Extension};
 pub use parts::{
     Audit, AuditLevel, GateKey, Module, Probe, ProtectedNamespace, PullPolicy, SecretKeyRef,
 };
+pub use schedule::{
+    ConcurrencyPolicy, DrillSchedule, DrillScheduleSpec, DrillScheduleStatus, DrillTemplate,
+    TemplateMetadata,
+};
 pub use status::{DrillGateStatus, DrillStatus, ObjectRef, Phase};
 
 /// The API group of the custom resources, and the prefix of our labels and annotations.
@@ -31,9 +36,8 @@ pub const GROUP: &str = "drillgate.dev";
 
 /// Every custom resource definition, in the order in which they are printed.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    [DrillGate::crd(), Drill::crd()]
-        .map(explained::explained)
-        .into()
+    let [gate, drill] = [DrillGate::crd(), Drill::crd()].map(explained::explained);
+    vec![gate, drill, schedule::definition()]
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use kube::CustomResourceExt;
 use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
-use super::{Drill, DrillGate};
+use super::{Drill, DrillGate, DrillSchedule};
 
 fn schema<K: CustomResourceExt>() -> Value {
     let crd = serde_json::to_value(K::crd()).unwrap();
@@ -38,6 +38,28 @@ fn drill() -> Value {
             "routes": [{"host": "orders.example.com", "sandbox": {"host": "orders", "port": 80}}],
         },
     })
+}
+
+fn schedule() -> Value {
+    json!({
+        "apiVersion": "drillgate.dev/v1alpha1",
+        "kind": "DrillSchedule",
+        "metadata": {"name": "nightly", "namespace": "orders-dr"},
+        "spec": {"schedule": "0 2 * * *", "drillTemplate": {"spec": drill()["spec"]}},
+    })
+}
+
+/// The definition of schedules as it is printed: without what holds for drills alone.
+fn schedules() -> Value {
+    let crd = serde_json::to_value(super::schedule::definition()).unwrap();
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
+}
+
+fn schedule_verdict(object: &Value, old: Option<&Value>) -> String {
+    match Validator::new().validate(&schedules(), object, old) {
+        Ok(()) => "accepted".to_owned(),
+        Err(errors) => errors.to_string(),
+    }
 }
 
 /// What the rules say to `object`, or to its taking the place of `old`.
@@ -189,6 +211,65 @@ fn what_a_drill_is_cannot_change_and_how_it_runs_can() {
 }
 
 #[test]
+fn the_shortest_schedule_is_accepted_and_filled_with_defaults() {
+    assert_eq!(schedule_verdict(&schedule(), None), "accepted");
+    let schedule: DrillSchedule = serde_json::from_value(schedule()).unwrap();
+    let spec = schedule.spec;
+    assert_eq!(spec.concurrency_policy, super::ConcurrencyPolicy::Forbid);
+    assert!(!spec.suspend && spec.time_zone.is_none());
+    assert!(spec.starting_deadline_seconds.is_none());
+    assert_eq!(
+        (
+            spec.successful_drills_history_limit,
+            spec.failed_drills_history_limit
+        ),
+        (3, 3)
+    );
+}
+
+#[test]
+fn a_schedule_has_five_fields_or_a_name_and_no_zone_in_it() {
+    let with_times =
+        |text: &str| schedule_verdict(&with(schedule(), "/spec/schedule", json!(text)), None);
+    for text in ["*/15 8-17 * jan,jul mon-fri", "@daily", "0\t2 * * ?"] {
+        assert_eq!(with_times(text), "accepted", "{text}");
+    }
+    for text in [
+        "0 2 * *",
+        "0 0 2 * * *",
+        "@reboot",
+        "@every 5m",
+        "TZ=UTC 0 2 * * *",
+    ] {
+        assert!(with_times(text).contains("must be five fields"), "{text}");
+    }
+    for name in ["s".repeat(53), "a.b".to_owned()] {
+        let named = with(schedule(), "/metadata/name", json!(name));
+        let verdict = schedule_verdict(&named, None);
+        assert!(
+            verdict.contains("at most 52 characters and no dot"),
+            "{verdict}"
+        );
+    }
+}
+
+#[test]
+fn a_template_may_change_where_a_drill_may_not_and_keeps_its_other_rules() {
+    let template = "/spec/drillTemplate/spec";
+    for (member, value) in [
+        ("environment", json!("other")),
+        ("gateRef", json!({"name": "other"})),
+    ] {
+        let changed = with(schedule(), &format!("{template}/{member}"), value);
+        assert_eq!(schedule_verdict(&changed, Some(&schedule())), "accepted");
+    }
+    let owned = with(schedule(), &format!("{template}/mode"), json!("Owned"));
+    assert!(schedule_verdict(&owned, None).contains("a route has production in mode Owned"));
+    let text = schedules().to_string();
+    assert!(!text.contains("cannot be changed") && !text.contains("oldSelf"));
+}
+
+#[test]
 fn a_drill_must_say_how_long_it_lasts() {
     let required = schema::<Drill>()["properties"]["spec"]["required"].clone();
     assert_eq!(required, json!(["environment", "gateRef", "routes", "ttl"]));
@@ -199,7 +280,7 @@ fn a_drill_must_say_how_long_it_lasts() {
 /// bounds; a default that its own schema refuses it refuses, too.
 #[test]
 fn every_text_list_and_map_of_a_spec_is_bounded_and_every_default_fits() {
-    for schema in [schema::<DrillGate>(), schema::<Drill>()] {
+    for schema in [schema::<DrillGate>(), schema::<Drill>(), schedules()] {
         walk(&schema["properties"]["spec"], "spec");
     }
 }
@@ -252,6 +333,16 @@ fn lists_that_are_maps_are_declared_as_such() {
         (&gate, "/properties/status/properties/conditions", "type"),
         (&drill, "/properties/spec/properties/routes", "host"),
         (&drill, "/properties/status/properties/conditions", "type"),
+        (
+            &schedules(),
+            "/properties/status/properties/conditions",
+            "type",
+        ),
+        (
+            &schedules(),
+            "/properties/spec/properties/drillTemplate/properties/spec/properties/routes",
+            "host",
+        ),
     ] {
         let list = schema.pointer(pointer).unwrap();
         assert_eq!(list["x-kubernetes-list-type"], "map", "{pointer}");

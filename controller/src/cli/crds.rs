@@ -15,7 +15,8 @@ const HEADER: &str = "# Made by `drillgate crds`. In the repository: from contro
 
 /// Print the custom resource definitions
 ///
-/// They are what a cluster has to know before it takes DrillGates and Drills, and belong to this
+/// They are what a cluster has to know before it takes DrillGates, Drills and DrillSchedules, and
+/// belong to this
 /// very version of the binary.
 #[derive(Args)]
 #[command(after_help = "\
@@ -37,6 +38,7 @@ pub(super) struct CrdsArgs {
 enum Which {
     Drillgates,
     Drills,
+    Drillschedules,
 }
 
 impl Which {
@@ -44,6 +46,7 @@ impl Which {
         match self {
             Which::Drillgates => "drillgates",
             Which::Drills => "drills",
+            Which::Drillschedules => "drillschedules",
         }
     }
 }
@@ -72,9 +75,11 @@ mod tests {
 
     use super::{Which, render};
 
+    const ALL: [Which; 3] = [Which::Drillgates, Which::Drills, Which::Drillschedules];
+
     #[test]
     fn the_manifests_in_the_repository_are_current() {
-        for which in [Which::Drillgates, Which::Drills] {
+        for which in ALL {
             let name = format!("../manifests/crds/{}.yaml", which.plural());
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
             let committed = fs::read_to_string(&path).unwrap_or_default();
@@ -90,7 +95,7 @@ mod tests {
     #[test]
     fn all_definitions_are_documents_of_one_stream() {
         let all = render(None).unwrap();
-        let parts = [Which::Drillgates, Which::Drills].map(|which| render(Some(which)).unwrap());
+        let parts = ALL.map(|which| render(Some(which)).unwrap());
         assert_eq!(all, parts.join("---\n"));
     }
 }

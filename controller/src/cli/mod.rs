@@ -18,6 +18,7 @@ mod output;
 mod proxy;
 mod render;
 mod run;
+mod schedule;
 mod shown;
 mod sign;
 mod start;
@@ -75,6 +76,8 @@ enum Command {
     Gc(gc::GcArgs),
     #[command(subcommand)]
     Gate(gate::GateCommand),
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
     Render(render::RenderArgs),
     Diff(diff::DiffArgs),
     Controller(controller::ControllerArgs),
@@ -120,6 +123,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Gc(args) => gc::run(&args),
         Command::Gate(command) => gate::run(&command),
+        Command::Schedule(command) => schedule::run(&command),
         Command::Render(args) => render::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Controller(args) => controller::run(&args),

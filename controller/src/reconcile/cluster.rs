@@ -22,7 +22,7 @@ use super::recent::Recent;
 use super::streams::{decoded, each, stored, stored_with};
 use super::triggers::{self, Triggers};
 use super::writer;
-use crate::api::{Drill, DrillGate, ObjectRef};
+use crate::api::{Drill, DrillGate, DrillSchedule, ObjectRef};
 use crate::istio::{Gateway, VirtualService};
 use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY};
 
@@ -32,6 +32,8 @@ pub struct Cluster {
     pub gates: Store<DrillGate>,
     /// Every drill.
     pub drills: Store<Drill>,
+    /// Every schedule.
+    pub schedules: Store<DrillSchedule>,
     /// Every Gateway of Istio.
     pub gateways: Store<Gateway>,
     /// The VirtualServices that are not a drill's.
@@ -54,11 +56,15 @@ pub struct Watches {
     pub drills: BoxStream<'static, Result<Drill, watcher::Error>>,
     /// Gates as they come and change.
     pub gates: BoxStream<'static, Result<DrillGate, watcher::Error>>,
+    /// Schedules as they come and change.
+    pub schedules: BoxStream<'static, Result<DrillSchedule, watcher::Error>>,
     /// Drills that are to be looked at since something else has changed.
     pub drill_triggers: UnboundedReceiver<StoreRef<Drill>>,
     /// Gates likewise.
     pub gate_triggers: UnboundedReceiver<StoreRef<DrillGate>>,
-    /// Sets both off.
+    /// Schedules likewise.
+    pub schedule_triggers: UnboundedReceiver<StoreRef<DrillSchedule>>,
+    /// Sets all of them off.
     pub triggers: Triggers,
     /// Drives all other watches; it ends only with the process.
     pub others: BoxStream<'static, ()>,
@@ -68,11 +74,14 @@ pub struct Watches {
 pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let (drill_sender, drill_triggers) = unbounded();
     let (gate_sender, gate_triggers) = unbounded();
+    let (schedule_sender, schedule_triggers) = unbounded();
     let mut others: Vec<BoxStream<'static, ()>> = Vec::new();
 
     let (drills, drill_events) = decoded::<Drill>(client);
     let (gates, gate_events) = decoded::<DrillGate>(client);
-    let triggers = Triggers::new(drills.clone(), gates.clone(), drill_sender, gate_sender);
+    let (schedules, schedule_events) = decoded::<DrillSchedule>(client);
+    let senders = (drill_sender, gate_sender, schedule_sender);
+    let triggers = Triggers::new(drills.clone(), gates.clone(), senders);
 
     let recent: Arc<Recent> = Arc::default();
     let ours = kinds.ours();
@@ -114,6 +123,7 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let cluster = Arc::new(Cluster {
         gates,
         drills,
+        schedules,
         gateways,
         virtual_services,
         namespaces,
@@ -139,8 +149,10 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
         cluster,
         drills,
         gates,
+        schedules: schedule_events,
         drill_triggers,
         gate_triggers,
+        schedule_triggers,
         triggers,
         others: futures::stream::select_all(others).boxed(),
     }
@@ -152,6 +164,7 @@ impl Cluster {
         // A store's writer lives as long as the process.
         let _ = self.gates.wait_until_ready().await;
         let _ = self.drills.wait_until_ready().await;
+        let _ = self.schedules.wait_until_ready().await;
         let _ = self.gateways.wait_until_ready().await;
         let _ = self.virtual_services.wait_until_ready().await;
         let _ = self.namespaces.wait_until_ready().await;

@@ -29,6 +29,7 @@ const GRACE_SECONDS: i64 = 10;
 pub async fn run(context: Arc<Context>, beat: impl Fn()) {
     loop {
         context.measure_drills();
+        super::schedule::measure(&context);
         if let Err(error) = collect(&context).await {
             tracing::warn!(%error, category = error.category(), "the collector could not finish and tries again");
         }

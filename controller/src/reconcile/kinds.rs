@@ -6,7 +6,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use kube::{Client, Resource, discovery};
 use tokio::time::sleep;
 
-use crate::api::{Drill, DrillGate};
+use crate::api::{Drill, DrillGate, DrillSchedule};
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Gateway, Telemetry, TrafficExtension, VirtualService,
     WasmPlugin,
@@ -46,6 +46,7 @@ impl Kinds {
         let needed = [
             erased::<DrillGate>(),
             erased::<Drill>(),
+            erased::<DrillSchedule>(),
             erased::<Gateway>(),
             erased::<VirtualService>(),
             erased::<DestinationRule>(),

@@ -8,6 +8,9 @@
 //! | `drillgate_drills{phase}` | gauge | drills |
 //! | `drillgate_drill_expiry_seconds` | gauge | seconds until the next drill expires, below 0 when it is overdue; absent without one |
 //! | `drillgate_collected_objects_total{kind}` | counter | objects that were left over and removed |
+//! | `drillgate_schedule_runs_total{outcome}` | counter | runs of schedules that were due; `outcome` is `Started`, `MissedRun` or `SkippedRun` |
+//! | `drillgate_schedule_next_run_seconds` | gauge | seconds until the next run of a schedule is due, below 0 when it is overdue; absent without one |
+//! | `drillgate_schedule_last_run_seconds` | gauge | seconds since the last run of a schedule was due that was started; absent without one |
 //! | `drillgate_leader` | gauge | 1 on the replica that leads, 0 on the others |
 //! | `drillgate_probe_failures_total` | counter | probes of a gateway that failed |
 
@@ -45,6 +48,13 @@ pub struct Metrics {
     next_expiry: AtomicU64,
     expiry: Family<Labels<0>, Gauge>,
     collected: Family<Labels<1>, Counter>,
+    schedule_runs: Family<Labels<1>, Counter>,
+    /// Seconds of the epoch; 0 for none.
+    next_run: AtomicU64,
+    to_next_run: Family<Labels<0>, Gauge>,
+    /// The same.
+    last_run: AtomicU64,
+    since_last_run: Family<Labels<0>, Gauge>,
     leader: Gauge,
     probe_failures: Counter,
 }
@@ -60,6 +70,11 @@ impl Default for Metrics {
             next_expiry: AtomicU64::new(0),
             expiry: Family::default(),
             collected: Family::default(),
+            schedule_runs: Family::default(),
+            next_run: AtomicU64::new(0),
+            to_next_run: Family::default(),
+            last_run: AtomicU64::new(0),
+            since_last_run: Family::default(),
             leader: Gauge::default(),
             probe_failures: Counter::default(),
         };
@@ -99,6 +114,23 @@ impl Metrics {
             "collected_objects",
             "Objects that were left over and removed",
             self.collected.clone(),
+        );
+        registry.register(
+            "schedule_runs",
+            "Runs of schedules that were due, by outcome",
+            self.schedule_runs.clone(),
+        );
+        registry.register_with_unit(
+            "schedule_next_run",
+            "Time until the next run of a schedule is due",
+            Unit::Seconds,
+            self.to_next_run.clone(),
+        );
+        registry.register_with_unit(
+            "schedule_last_run",
+            "Time since the last run of a schedule was due that was started",
+            Unit::Seconds,
+            self.since_last_run.clone(),
         );
         registry.register("leader", "Whether this replica leads", self.leader.clone());
         registry.register(
@@ -148,6 +180,26 @@ impl Metrics {
         self.collected.get_or_create(&[("kind", kind)]).inc();
     }
 
+    /// Counts a run of a schedule that was started.
+    pub fn started_run(&self) {
+        let labels = [("outcome", "Started")];
+        self.schedule_runs.get_or_create(&labels).inc();
+    }
+
+    /// Counts runs of a schedule that were not started, for this `reason`.
+    pub fn missed_runs(&self, reason: &'static str, count: usize) {
+        let labels = [("outcome", reason)];
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.schedule_runs.get_or_create(&labels).inc_by(count);
+    }
+
+    /// Sets when the next run of a schedule is due, and when the last one was that was started, in
+    /// seconds of the epoch.
+    pub fn set_schedule_times(&self, next: Option<u64>, last: Option<u64>) {
+        self.next_run.store(next.unwrap_or(0), Ordering::Relaxed);
+        self.last_run.store(last.unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// Sets whether this replica leads.
     pub fn set_leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
@@ -163,18 +215,25 @@ impl Metrics {
     /// # Errors
     /// [`fmt::Error`] if the library cannot write a value, of which no case is known.
     pub fn text(&self, now: u64) -> Result<String, fmt::Error> {
-        match self.next_expiry.load(Ordering::Relaxed) {
-            0 => self.expiry.clear(),
-            // Reckoned at each scrape: between two reconciliations the time goes on.
-            at => {
-                let left = i128::from(at) - i128::from(now);
-                let left = i64::try_from(left).unwrap_or(i64::MAX);
-                self.expiry.get_or_create(&[]).set(left);
-            }
-        }
+        set_distance(&self.expiry, &self.next_expiry, |at| at - i128::from(now));
+        set_distance(&self.to_next_run, &self.next_run, |at| at - i128::from(now));
+        set_distance(&self.since_last_run, &self.last_run, |at| {
+            i128::from(now) - at
+        });
         let mut text = String::new();
         prometheus_text::encode(&mut text, &self.registry)?;
         Ok(text)
+    }
+}
+
+/// Reckoned at each scrape: between two reconciliations the time goes on.
+fn set_distance(gauge: &Family<Labels<0>, Gauge>, at: &AtomicU64, distance: impl Fn(i128) -> i128) {
+    match at.load(Ordering::Relaxed) {
+        0 => gauge.clear(),
+        at => {
+            let seconds = i64::try_from(distance(i128::from(at))).unwrap_or(i64::MAX);
+            gauge.get_or_create(&[]).set(seconds);
+        }
     }
 }
 
@@ -216,6 +275,9 @@ mod tests {
         metrics.set_drills("Active", 2);
         metrics.set_next_expiry(Some(1_090));
         metrics.collected("VirtualService");
+        metrics.started_run();
+        metrics.missed_runs("MissedRun", 3);
+        metrics.set_schedule_times(Some(1_060), Some(940));
         metrics.set_leader(true);
         metrics.probe_failed();
         drop(metrics.time("Drill"));
@@ -232,6 +294,10 @@ mod tests {
                 "drillgate_drills{phase=\"Active\"} 2",
                 "drillgate_drill_expiry_seconds 90",
                 "drillgate_collected_objects_total{kind=\"VirtualService\"} 1",
+                "drillgate_schedule_runs_total{outcome=\"Started\"} 1",
+                "drillgate_schedule_runs_total{outcome=\"MissedRun\"} 3",
+                "drillgate_schedule_next_run_seconds 60",
+                "drillgate_schedule_last_run_seconds 60",
                 "drillgate_leader 1",
                 "drillgate_probe_failures_total 1",
             ],
@@ -251,7 +317,7 @@ mod tests {
             };
             assert_eq!(documented.lines().filter(row).count(), 1, "{name} {kind}");
         }
-        assert_eq!(kinds, 8);
+        assert_eq!(kinds, 11);
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! The controller: watches gates and drills, and makes the cluster what they say.
+//! The controller: watches gates, drills and schedules, and makes the cluster what they say.
 //!
 //! | to learn about | read |
 //! |---|---|
 //! | one drill's life | `drill/` |
 //! | one gate's | `gate/` |
+//! | one schedule's | `schedule/` |
 //! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
 //! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
 //! | the drills' entries in the filter | `entries/`, `plugin.rs` |
@@ -11,7 +12,7 @@
 //! | which replica works | `leader.rs` |
 //! | what the gateway itself says | `edge.rs`, `probe.rs` |
 //!
-//! Decisions are functions of what is seen and of the time; they live in `drill/step.rs`,
+//! Decisions are functions of what is seen and of the time; they live in `*/step.rs`,
 //! `*/status.rs` and [`crate::resources`]. Everything may be cut off at any request and is carried
 //! on from what stands in the cluster.
 
@@ -33,6 +34,7 @@ pub(crate) mod plugin;
 pub mod probe;
 mod recent;
 mod run;
+pub(crate) mod schedule;
 mod secrets;
 pub mod server;
 mod streams;

@@ -21,7 +21,7 @@ use super::metrics::Metrics;
 use super::secrets::Secrets;
 use super::server::{Health, Server};
 use super::writer::Writer;
-use super::{collect, drill, gate};
+use super::{collect, drill, gate, schedule};
 
 /// How many objects are looked at at the same time.
 const CONCURRENCY: u16 = 16;
@@ -141,8 +141,10 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
         cluster,
         drills,
         gates,
+        schedules,
         drill_triggers,
         gate_triggers,
+        schedule_triggers,
         triggers,
         others,
     } = watch_cluster(client, kinds);
@@ -183,7 +185,17 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
             context.clone(),
         )
         .for_each(|_| std::future::ready(()));
-    let controllers = async { futures::join!(gates, drills) };
+    let schedules = Controller::for_stream(schedules, cluster.schedules.clone())
+        .with_config(config())
+        .reconcile_on(schedule_triggers)
+        .graceful_shutdown_on(stopped(stopping.clone()))
+        .run(
+            |object, context| observed("DrillSchedule", schedule::reconcile, object, context),
+            |object, error, context| failed("DrillSchedule", &*object, error, &context),
+            context.clone(),
+        )
+        .for_each(|_| std::future::ready(()));
+    let controllers = async { futures::join!(gates, drills, schedules) };
     let background = async {
         health.waits_for("its caches to be filled");
         cluster.synced().await;

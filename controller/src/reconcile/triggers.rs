@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::cluster::Sender;
 use super::made::Made;
 use super::plugin::active_list;
-use crate::api::{Drill, DrillGate, Phase};
+use crate::api::{Drill, DrillGate, DrillSchedule, Phase};
 use crate::resources::metadata::{DRILL, GATE, gate_label};
 
 /// Sets reconciliations off.
@@ -17,20 +17,21 @@ pub struct Triggers {
     gates: Store<DrillGate>,
     drill: Sender<Drill>,
     gate: Sender<DrillGate>,
+    schedule: Sender<DrillSchedule>,
 }
 
 impl Triggers {
     pub(super) fn new(
         drills: Store<Drill>,
         gates: Store<DrillGate>,
-        drill: Sender<Drill>,
-        gate: Sender<DrillGate>,
+        (drill, gate, schedule): (Sender<Drill>, Sender<DrillGate>, Sender<DrillSchedule>),
     ) -> Triggers {
         Triggers {
             drills,
             gates,
             drill,
             gate,
+            schedule,
         }
     }
 
@@ -76,8 +77,15 @@ impl Triggers {
         }
     }
 
-    /// A drill has changed, or is gone: those that waited for its place look again.
+    /// A drill has changed, or is gone: its schedule looks, and those that waited for its place
+    /// look again.
     pub fn drill(&self, drill: &Drill) {
+        let owner = drill.owner_references().iter();
+        let mut owner = owner.filter(|owner| owner.kind == DrillSchedule::kind(&()));
+        if let (Some(owner), Some(namespace)) = (owner.next(), drill.namespace()) {
+            let schedule = ObjectRef::new(&owner.name).within(&namespace);
+            let _ = self.schedule.unbounded_send(schedule);
+        }
         let lives = drill.metadata.deletion_timestamp.is_none() && !is_over(drill);
         if lives {
             return;

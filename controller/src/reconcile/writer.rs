@@ -1,7 +1,7 @@
 //! The only place that writes to the API server.
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::object::HasStatus;
 use kube::core::{ApiResource, GroupVersionKind};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
@@ -89,6 +89,27 @@ impl Writer {
         let patched = api.patch(&object.name, &params, &Patch::Apply(body)).await;
         let patched = patched.map_err(|error| Error::about(object, error))?;
         Ok(patched.into())
+    }
+
+    /// Makes an object that was not there; nothing if one of that name is.
+    pub async fn create<K>(&self, object: &K) -> Result<Option<K>, Error>
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Serialize
+            + DeserializeOwned
+            + std::fmt::Debug,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace_of(object));
+        let params = PostParams {
+            field_manager: Some(MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        match self.write(api.create(&params, object)).await? {
+            Ok(made) => Ok(Some(made)),
+            Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(None),
+            Err(error) => Err(Error::about(&reference(object), error)),
+        }
     }
 
     /// Takes the fields of `manager` out of the very object with this UID: an apply to one that is

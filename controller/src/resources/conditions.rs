@@ -20,7 +20,10 @@ pub const ROUTES_PROGRAMMED: &str = "RoutesProgrammed";
 /// The gateway itself runs with what was applied.
 pub const EDGE_PROGRAMMED: &str = "EdgeProgrammed";
 
-/// All of the above.
+/// The last run of a schedule that was due was started.
+pub const ON_TIME: &str = "OnTime";
+
+/// All of the above that an object has.
 pub const READY: &str = "Ready";
 
 /// Reasons of conditions that hold, or that are not known to hold yet. Those of refusals are
@@ -38,6 +41,12 @@ pub mod reason {
     pub const NOT_YET: &str = "NotYet";
     /// The API server or the gateway refused what was applied.
     pub const FAILED: &str = "Failed";
+    /// A run of a schedule was not started in time.
+    pub const MISSED_RUN: &str = "MissedRun";
+    /// A run of a schedule was skipped, since a drill of an earlier one goes on.
+    pub const SKIPPED_RUN: &str = "SkippedRun";
+    /// A schedule starts nothing for now, as asked.
+    pub const SUSPENDED: &str = "Suspended";
 }
 
 /// Whether something holds.

@@ -33,6 +33,15 @@ pub const ONE_SHOT: &str = "drillgate.dev/one-shot";
 /// The annotation with the time, in RFC 3339, at which an object of a drill has no use any more.
 pub const EXPIRES_AT: &str = "drillgate.dev/expires-at";
 
+/// The label with a schedule's name, on the drills of the schedule.
+pub const SCHEDULE: &str = "drillgate.dev/schedule";
+
+/// The annotation with the time, in RFC 3339, at which a drill of a schedule was due.
+pub const SCHEDULED_FOR: &str = "drillgate.dev/scheduled-for";
+
+/// The annotation on a drill that says which command started it.
+pub const STARTED_BY: &str = "drillgate.dev/started-by";
+
 /// The annotation on the gate's plugin with what its drills' route keys are derived from
 /// ([`crate::route_key::Seed`]).
 pub const ROUTE_SEED: &str = "drillgate.dev/route-seed";

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use drillgate::api::{Drill, DrillGate};
+use drillgate::api::{Drill, DrillGate, DrillSchedule};
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams};
 use kube::api::{Patch, PatchParams};
 use kube::{Client, ResourceExt};
@@ -119,6 +119,21 @@ impl Scene {
         })
     }
 
+    /// A schedule whose drills are as [`Scene::drill`], for a host of its own.
+    pub fn schedule(&self, name: &str, schedule: &str) -> Value {
+        json!({
+            "apiVersion": "drillgate.dev/v1alpha1", "kind": "DrillSchedule",
+            "metadata": {"name": name, "namespace": self.sandbox},
+            "spec": {
+                "schedule": schedule,
+                "drillTemplate": {
+                    "metadata": {"labels": {"team": "orders"}},
+                    "spec": self.drill(name)["spec"],
+                },
+            },
+        })
+    }
+
     /// Applies an object as a user of kubectl does.
     ///
     /// # Panics
@@ -200,6 +215,19 @@ impl Scene {
     pub async fn gate_until(&self, wanted: impl Fn(&DrillGate) -> bool) -> DrillGate {
         let api = Api::<DrillGate>::namespaced(self.client.clone(), &self.gateway);
         until(&api, GATE, wanted).await
+    }
+
+    /// Waits until a schedule is as `wanted`.
+    ///
+    /// # Panics
+    /// If it does not become so; with what it is.
+    pub async fn schedule_until(
+        &self,
+        name: &str,
+        wanted: impl Fn(&DrillSchedule) -> bool,
+    ) -> DrillSchedule {
+        let api = Api::<DrillSchedule>::namespaced(self.client.clone(), &self.sandbox);
+        until(&api, name, wanted).await
     }
 
     /// Waits until an object is gone.
@@ -352,8 +380,10 @@ pub fn key(kid: &str, byte: u8) -> Value {
 /// The definitions of our kinds, as they are committed.
 fn our_crds() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../manifests/crds");
-    let read = |name| fs::read_to_string(folder.join(name)).expect("a definition");
-    format!("{}\n---\n{}", read("drillgates.yaml"), read("drills.yaml"))
+    let read = |name: &str| fs::read_to_string(folder.join(name)).expect("a definition");
+    ["drillgates.yaml", "drills.yaml", "drillschedules.yaml"]
+        .map(read)
+        .join("\n---\n")
 }
 
 async fn until<K>(api: &Api<K>, name: &str, wanted: impl Fn(&K) -> bool) -> K

@@ -5,6 +5,7 @@ mod edge;
 mod gates;
 mod rights;
 mod run;
+mod schedule;
 mod standing;
 mod together;
 

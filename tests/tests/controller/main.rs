@@ -10,6 +10,7 @@ mod outages;
 mod refusals;
 mod rest;
 mod rights;
+mod schedule;
 mod upkeep;
 
 use std::time::Duration;

@@ -10,7 +10,7 @@ use drillgate_tests::control_plane::{
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use serde_json::json;
 
-use crate::{eventually, gate_condition, gate_ready, is_in, started};
+use crate::{eventually, gate_condition, gate_ready, is_in, schedule, started};
 
 /// Deletes a drill behind the controller's back: without its finalizer, nobody removes its objects.
 async fn lose(scene: &Scene, name: &str) {
@@ -58,6 +58,7 @@ async fn live(plane: &ControlPlane, scene: &Scene, extension: &str, controller: 
     // A second event of the same kind is a change of the first.
     mend_route(scene).await;
     mend_route(scene).await;
+    schedule::runs(scene).await;
     drop(controller);
     lose(scene, "lost").await;
     let mut heir = Controller::start(&plane.kubeconfig_as(CONTROLLER));

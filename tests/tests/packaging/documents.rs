@@ -91,6 +91,6 @@ async fn uninstalling_as_the_document_says_leaves_nothing() {
         }
     }
     // The last two are the proof; kubectl says on standard error that it has found nothing.
-    assert_eq!(last.len(), 6);
-    assert_eq!(last[4..], ["", ""]);
+    assert_eq!(last.len(), 7);
+    assert_eq!(last[5..], ["", ""]);
 }

@@ -2,7 +2,7 @@
 
 use crate::resources::conditions::{ACCEPTED, HOSTS_ACCEPTED, KEYS_RESOLVED};
 
-/// Why a gate or a drill is refused.
+/// Why a gate, a drill or a schedule is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// A Gateway that the gate names does not exist.
@@ -51,6 +51,12 @@ pub enum Reason {
     SandboxProtected,
     /// The sandbox is production.
     SandboxIsProduction,
+    /// The times of a schedule cannot be read.
+    ScheduleInvalid,
+    /// The times of a schedule never come.
+    ScheduleNeverDue,
+    /// A time zone that is not known.
+    TimeZoneUnknown,
 }
 
 impl Reason {
@@ -80,10 +86,14 @@ impl Reason {
             Reason::ProductionMisplaced => "ProductionMisplaced",
             Reason::SandboxProtected => "SandboxProtected",
             Reason::SandboxIsProduction => "SandboxIsProduction",
+            Reason::ScheduleInvalid => "ScheduleInvalid",
+            Reason::ScheduleNeverDue => "ScheduleNeverDue",
+            Reason::TimeZoneUnknown => "TimeZoneUnknown",
         }
     }
 
-    /// The condition of a gate that does not hold for this reason. A drill knows but `Accepted`.
+    /// The condition of a gate that does not hold for this reason. A drill and a schedule know but
+    /// `Accepted`.
     pub fn gate_condition(self) -> &'static str {
         match self {
             Reason::HostsNotAccepted => HOSTS_ACCEPTED,
