@@ -21,10 +21,11 @@ export DRILLGATE_ENVOY  := $(TOOLS)/envoy-$(ENVOY)/envoy
 export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
+export DRILLGATE_ISTIO  := $(TOOLS)/istio
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio manifests fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -53,8 +54,8 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane binary ## the suites on a real Envoy and a real API server
-	$(STEP) 'suites on a real Envoy and a real API server'
+integration: tools module interop-tools control-plane istio binary ## the suites on a real Envoy, API server and Istio
+	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
 
@@ -62,7 +63,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out commands control_plane controller interop threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller interop istio threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -193,6 +194,19 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && $(GO) mod download istio.io/istio
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
+
+istio: $(DRILLGATE_ISTIO)/ready ## build istiod and the gateway's agent (once, 3 to 8 minutes)
+
+$(DRILLGATE_ISTIO)/ready: tests/control-plane/istio/go.mod tests/control-plane/istio/go.sum
+	$(need-go)
+	$(STEP) 'fetching the sources of Istio (about 300 MB)'
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) "building istiod and the gateway's agent (3 to 7 minutes on two free cores)"
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/ \
+		istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/pilot/cmd/pilot-agent
+	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/tools/packaging/common/envoy_bootstrap.json" $(@D)/
+	@chmod u+w $(@D)/envoy_bootstrap.json && touch $@
 
 manifests: ## write manifests/crds/ anew from controller/src/api/
 	$(STEP) 'writing manifests/crds/'
