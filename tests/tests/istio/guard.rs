@@ -60,6 +60,9 @@ async fn without_the_filter_no_spelling_of_a_host_leads_a_drill_request_to_produ
             ("x.drill.internal.:80", "403"),
             ("x.drill.internal:80", "403"),
             ("xdrill.internal", "403"),
+            // Owned by no drill now, and so production's.
+            ("owned.example.com", "403"),
+            ("owned.example.com:80", "403"),
             ("x.drill.internal.example.com", "403"),
             ("x.drill.internal", "503"),
             ("X.Drill.INTERNAL", "503"),
@@ -74,8 +77,12 @@ async fn without_the_filter_no_spelling_of_a_host_leads_a_drill_request_to_produ
             );
         }
     }
-    let empty = Request::get("orders.example.com", "/").header(CONTEXT_HEADER, "");
-    assert_eq!(stage.outcome(&empty).await, "403");
+    for request in [
+        Request::get("owned.example.com:a:b", "/").header(CONTEXT_HEADER, "any"),
+        Request::get("orders.example.com", "/").header(CONTEXT_HEADER, ""),
+    ] {
+        assert_eq!(stage.outcome(&request).await, "403", "{request:?}");
+    }
     stage.assert_production_untouched().await;
 }
 
