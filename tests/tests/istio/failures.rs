@@ -212,3 +212,82 @@ async fn a_drill_goes_on_without_istiod_the_api_server_and_the_controller_and_en
     stage.until(&drill_request(&id), "403 unknown-drill").await;
     stage.assert_production_untouched().await;
 }
+
+/// One layer at a time is taken away, and nobody mends it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_layer_that_is_left_keeps_drill_requests_from_a_production_that_serves_every_host() {
+    let mesh = Mesh::start().await;
+    let running = controller(&mesh).await;
+    let stage = Stage::set(&mesh, axum::Router::new()).await;
+    let all = json!([{"route": [stage.to_production()]}]);
+    let everything = stage.production_routes("everything", json!(["*"]), all);
+    stage.scene.apply(everything).await;
+    stage.install(stage.gate()).await;
+    let id = stage.drill().await;
+    let covered = drill_request(&id);
+    let mut uncovered = drill_request(&id);
+    uncovered.authority = "other.example.com".to_owned();
+    stage.until(&covered, ROUTED).await;
+    assert_eq!(stage.outcome(&uncovered).await, UNREACHABLE);
+    let (plugin, route) = (stage.scene.plugin().await, route(&stage).await);
+    running.signal("KILL");
+    running.ended().await;
+
+    let before = stage.gateway.listeners().await;
+    let kept = stage.scene.get(&policy(&stage)).await.unwrap();
+    stage.scene.delete(&policy(&stage)).await;
+    eventually("the policy is gone from the gateway", async || {
+        stage.gateway.listeners().await != before
+    })
+    .await;
+    for (request, expected) in [(&covered, ROUTED), (&uncovered, UNREACHABLE)] {
+        assert_eq!(stage.outcome(request).await, expected, "without the policy");
+    }
+    assert_eq!(stage.outcome(&forged(&id)).await, "403 bad-signature");
+    let before = stage.gateway.listeners().await;
+    let again = json!({
+        "apiVersion": POLICY.0, "kind": POLICY.1,
+        "metadata": {"name": kept.metadata.name, "namespace": kept.metadata.namespace},
+        "spec": kept.data["spec"],
+    });
+    stage.scene.apply(again).await;
+    eventually("the policy is back at the gateway", async || {
+        stage.gateway.listeners().await != before
+    })
+    .await;
+
+    stage.scene.delete(&route).await;
+    stage.until(&covered, UNREACHABLE).await;
+    assert_eq!(
+        stage.outcome(&uncovered).await,
+        UNREACHABLE,
+        "without the route"
+    );
+    stage.scene.delete(&plugin).await;
+    stage.until(&covered, "403").await;
+    assert_eq!(stage.outcome(&uncovered).await, "403", "without the filter");
+    stage.assert_production_untouched().await;
+}
+
+/// What stays open while the guard is away: a wildcard of production's is then the next best route
+/// for a drill host that no drill has. Behind it stands the policy of the protected namespace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_guard_a_host_that_the_drill_does_not_cover_goes_where_unknown_hosts_go() {
+    let mesh = Mesh::start().await;
+    let running = controller(&mesh).await;
+    let stage = Stage::set(&mesh, axum::Router::new()).await;
+    let all = json!([{"route": [stage.to_production()]}]);
+    let everything = stage.production_routes("everything", json!(["*"]), all);
+    stage.scene.apply(everything).await;
+    stage.install(stage.gate()).await;
+    let id = stage.drill().await;
+    running.signal("KILL");
+    running.ended().await;
+
+    stage.scene.delete(&guard(&stage)).await;
+    let mut uncovered = drill_request(&id);
+    uncovered.authority = "other.example.com".to_owned();
+    let before = stage.until(&uncovered, "200 routed production").await;
+    assert_eq!(before, [UNREACHABLE]);
+    assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
+}
