@@ -25,13 +25,16 @@ export DRILLGATE_ISTIO  := $(TOOLS)/istio
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio manifests fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio manifests fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
 	@$(TARGET)/debug/drillgate demo $(ARGS)
+
+istio-demo: tools module control-plane istio binary ## the same on a real Istio, with the controller (builds it, once)
+	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
 
 test: lint unit wasm integration oldest ## everything that CI runs
 
