@@ -81,7 +81,9 @@ impl Stage {
     pub fn istio_gateway(&self, hosts: Value) -> Value {
         let mut gateway = self.scene.istio_gateway(hosts);
         gateway["spec"]["selector"]["istio"] = json!(self.label);
-        gateway["spec"]["servers"][0]["port"]["number"] = json!(self.address.port());
+        let server = &mut gateway["spec"]["servers"][0];
+        server["port"]["number"] = json!(self.address.port());
+        server["bind"] = json!("127.0.0.1");
         gateway
     }
 

@@ -130,6 +130,7 @@ async fn a_policy_that_names_ports_lets_tcp_pass_and_one_that_names_none_cuts_it
     let servers = gateway["spec"]["servers"].as_array_mut().unwrap();
     servers.push(json!({
         "port": {"number": tcp.port(), "name": "tcp", "protocol": "TCP"}, "hosts": ["*"],
+        "bind": "127.0.0.1",
     }));
     stage.scene.apply(gateway).await;
     let mut route = stage.production_routes("tcp", json!(["*"]), json!([]));

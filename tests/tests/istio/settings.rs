@@ -138,6 +138,7 @@ async fn of_two_https_servers_with_one_host_on_one_port_istio_drops_the_later_on
     let server = |name: &str, hosts: &[&str]| {
         json!({
             "port": {"number": port, "name": name, "protocol": "HTTPS"}, "hosts": hosts,
+            "bind": "127.0.0.1",
             "tls": {"mode": "SIMPLE", "serverCertificate": "/a.pem", "privateKey": "/a-key.pem"},
         })
     };
