@@ -26,6 +26,7 @@ export DRILLGATE_BINARY := $(TARGET)/debug/drillgate
 export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export DRILLGATE_PACKAGING := $(TOOLS)/packaging
+export DRILLGATE_ISTIO  := $(TOOLS)/istio
 # No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
 SHIPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/drillgate$(if $(CARGO_TARGET_DIR), --remap-path-prefix=$(TARGET)=/target)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(SHIPPED)
@@ -35,13 +36,16 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane packaging-tools manifests images fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
 	@$(TARGET)/debug/drillgate demo $(ARGS)
+
+istio-demo: tools module control-plane istio binary ## the same on a real Istio, with the controller (builds it, once)
+	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
 
 test: lint unit wasm integration oldest ## everything that CI runs
 
@@ -64,8 +68,8 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane packaging-tools binary ## the suites on a real Envoy and a real API server
-	$(STEP) 'suites on a real Envoy and a real API server'
+integration: tools module interop-tools control-plane istio packaging-tools binary ## the suites on a real Envoy, API server and Istio
+	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
 
@@ -73,7 +77,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out commands control_plane controller interop packaging threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller interop istio packaging threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -204,6 +208,19 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && $(GO) mod download istio.io/istio
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
+
+istio: $(DRILLGATE_ISTIO)/ready ## build istiod and the gateway's agent (once, 3 to 8 minutes)
+
+$(DRILLGATE_ISTIO)/ready: tests/control-plane/istio/go.mod tests/control-plane/istio/go.sum
+	$(need-go)
+	$(STEP) 'fetching the sources of Istio (about 300 MB)'
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) "building istiod and the gateway's agent (3 to 7 minutes on two free cores)"
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/ \
+		istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/pilot/cmd/pilot-agent
+	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/tools/packaging/common/envoy_bootstrap.json" $(@D)/
+	@chmod u+w $(@D)/envoy_bootstrap.json && touch $@
 
 packaging-tools: $(DRILLGATE_PACKAGING)/ready
 

@@ -9,6 +9,7 @@ pub mod control_plane;
 pub mod gate;
 mod grpc;
 mod harness;
+pub mod istio;
 pub mod load;
 mod module;
 mod raw;
@@ -17,5 +18,5 @@ pub mod traffic;
 
 pub use grpc::{check_health, health_router};
 pub use harness::{Harness, SANDBOX, envoy};
-pub use module::{MODULE_VARIABLE, module, module_path};
+pub use module::{MODULE_VARIABLE, module, module_path, sha256};
 pub use raw::{exchange, outcomes};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use drillgate::lab::{Filter, Module};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// The environment variable that names the module, by its absolute path.
 pub const MODULE_VARIABLE: &str = "DRILLGATE_MODULE";
@@ -28,4 +29,10 @@ pub fn module_path() -> PathBuf {
 /// As [`module_path()`].
 pub fn module(configuration: Value) -> Filter {
     Filter::Module(Module::new(module_path(), configuration))
+}
+
+/// The SHA-256 of `bytes`, in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

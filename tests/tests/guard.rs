@@ -230,7 +230,8 @@ async fn owned_host_leads_to_the_sandbox_by_route_key_only() {
             harness.send(&steered(authority, "K7F3Q9")).await.status,
             503
         );
-        assert_eq!(harness.send(&with_context(authority)).await.status, 503);
+        // No filter has steered it.
+        assert_eq!(harness.send(&with_context(authority)).await.status, 403);
     }
     // Envoy would send this one to production's virtual host.
     assert_eq!(

@@ -5,11 +5,14 @@
 //! since an error must end in a refusal on both sides: with the context, only an authority that
 //! surely leads to a drill's virtual host or to the guard's may pass (Envoy sends
 //! `drill.internal`, `a.drill.internal.` and `a:b.drill.internal` to production); without it,
-//! nothing may pass that looks like a drill host at all.
+//! nothing may pass that looks like a drill host at all. An owned host may be asked for with the
+//! context where the filter has set the route header.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::edge::{CONTEXT_HEADER, Edge};
+use super::edge::{CONTEXT_HEADER, Edge, ROUTE_HEADER};
 
 /// The type of Envoy's RBAC filter configuration.
 pub(super) const RBAC_TYPE: &str = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC";
@@ -17,30 +20,45 @@ pub(super) const RBAC_TYPE: &str = "type.googleapis.com/envoy.extensions.filters
 /// The guard as an HTTP filter.
 pub(super) fn guard(edge: &Edge) -> Value {
     let carries_context = json!({ "header": { "name": CONTEXT_HEADER, "present_match": true } });
+    let is_steered = json!({ "header": { "name": ROUTE_HEADER, "present_match": true } });
+    let owned: Vec<Value> = edge
+        .owned
+        .iter()
+        .map(|host| authority(&owned_pattern(host)))
+        .collect();
     let mut hosts = vec![authority(&drill_host_pattern(&edge.domain))];
-    hosts.extend(
-        edge.owned
-            .iter()
-            .map(|host| authority(&owned_pattern(host))),
-    );
+    hosts.extend(owned.iter().cloned());
+    let mut policies = BTreeMap::from([
+        (
+            "context-outside-drill-hosts",
+            deny(&json!([
+                carries_context,
+                { "not_rule": { "or_rules": { "rules": hosts } } },
+            ])),
+        ),
+        (
+            "drill-host-without-context",
+            deny(&json!([
+                { "not_rule": carries_context },
+                authority(&domain_pattern(&edge.domain)),
+            ])),
+        ),
+    ]);
+    // Envoy refuses an empty list of rules.
+    if !owned.is_empty() {
+        let unsteered = json!([
+            carries_context,
+            { "not_rule": is_steered },
+            { "or_rules": { "rules": owned } },
+        ]);
+        policies.insert("owned-host-unsteered", deny(&unsteered));
+    }
 
     json!({
         "name": "guard",
         "typed_config": {
             "@type": RBAC_TYPE,
-            "rules": {
-                "action": "DENY",
-                "policies": {
-                    "context-outside-drill-hosts": deny(&json!([
-                        carries_context,
-                        { "not_rule": { "or_rules": { "rules": hosts } } },
-                    ])),
-                    "drill-host-without-context": deny(&json!([
-                        { "not_rule": carries_context },
-                        authority(&domain_pattern(&edge.domain)),
-                    ])),
-                }
-            }
+            "rules": { "action": "DENY", "policies": policies }
         }
     })
 }

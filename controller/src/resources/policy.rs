@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 
 use super::metadata::{self, namespace_of};
-use super::{CONTEXT_HEADER, Object, names};
+use super::{CONTEXT_HEADER, Object, ROUTE_HEADER, names};
 use crate::api::{DrillGate, ProtectedNamespace};
 use crate::istio::{
     Action, AuthorizationPolicy, AuthorizationPolicySpec, AuthorizationRule, Condition, Operation,
@@ -11,7 +11,8 @@ use crate::istio::{
 };
 
 /// The policy on the gateway: no request with the context outside the drill hosts, and none
-/// without it inside.
+/// without it inside. An owned host may be asked for with the context where the filter has set the
+/// header that its routes demand: the host is known to others, too, while no drill owns it.
 ///
 /// The two draw the line differently, since an error must end in a refusal on both sides. With the
 /// context, only an authority that leads to a drill's virtual host or to the guard's may pass;
@@ -24,8 +25,8 @@ use crate::istio::{
 ///   policy of the protected namespace does.
 /// - without the context, `x.drill.internal:8080` does not end as a drill host does. Each drill's
 ///   route demands the context, and the guard answers 503 to the rest.
-/// - with the context, `<owned host>:a:b` begins as an owned host does, and Envoy sees
-///   `<owned host>:a`, which is none. What stands behind it is the same as for the first.
+/// - with the context and the route header, `<owned host>:a:b` begins as an owned host does, and
+///   Envoy sees `<owned host>:a`, which is none. What stands behind it is the same as for the first.
 pub(super) fn gateway(gate: &DrillGate) -> Object {
     let spec = &gate.spec;
     let domain = &spec.domain;
@@ -37,17 +38,20 @@ pub(super) fn gateway(gate: &DrillGate) -> Object {
         },
     };
 
+    let owned_hosts: Vec<String> = spec
+        .owned_hosts
+        .iter()
+        .flat_map(|owned| [owned.clone(), format!("{owned}:*")])
+        .collect();
     let mut may_carry = vec![format!("*.{domain}")];
-    for owned in &spec.owned_hosts {
-        may_carry.extend([owned.clone(), format!("{owned}:*")]);
-    }
+    may_carry.extend(owned_hosts.iter().cloned());
     let outside = AuthorizationRule {
         to: vec![
             operation(Vec::new(), may_carry),
             // It ends as a drill host does, but Envoy's wildcard wants something before the dot.
             operation(vec![format!(".{domain}")], Vec::new()),
         ],
-        when: vec![context(true)],
+        when: vec![header(CONTEXT_HEADER, true)],
     };
     let drill_hosts = vec![
         domain.clone(),
@@ -58,8 +62,15 @@ pub(super) fn gateway(gate: &DrillGate) -> Object {
     ];
     let inside = AuthorizationRule {
         to: vec![operation(drill_hosts, Vec::new())],
-        when: vec![context(false)],
+        when: vec![header(CONTEXT_HEADER, false)],
     };
+    let mut rules = vec![outside, inside];
+    if !owned_hosts.is_empty() {
+        rules.push(AuthorizationRule {
+            to: vec![operation(owned_hosts, Vec::new())],
+            when: vec![header(CONTEXT_HEADER, true), header(ROUTE_HEADER, false)],
+        });
+    }
 
     let namespace = namespace_of(gate);
     Object::AuthorizationPolicy(AuthorizationPolicy {
@@ -68,7 +79,7 @@ pub(super) fn gateway(gate: &DrillGate) -> Object {
             selector: spec.selector.clone(),
             target_refs: spec.target_refs.clone(),
             action: Action::Deny,
-            rules: vec![outside, inside],
+            rules,
         },
     })
 }
@@ -86,7 +97,7 @@ pub(super) fn protection(gate: &DrillGate, protected: &ProtectedNamespace) -> Ob
                 ..Operation::default()
             },
         }],
-        when: vec![context(true)],
+        when: vec![header(CONTEXT_HEADER, true)],
     };
     Object::AuthorizationPolicy(AuthorizationPolicy {
         metadata: metadata::of_gate(gate, &protected.name, name),
@@ -99,8 +110,8 @@ pub(super) fn protection(gate: &DrillGate, protected: &ProtectedNamespace) -> Ob
     })
 }
 
-/// That the context is there, or is not.
-fn context(present: bool) -> Condition {
+/// That a header is there, or is not.
+fn header(name: &str, present: bool) -> Condition {
     let any = vec!["*".to_owned()];
     let (values, not_values) = if present {
         (any, Vec::new())
@@ -108,7 +119,7 @@ fn context(present: bool) -> Condition {
         (Vec::new(), any)
     };
     Condition {
-        key: format!("request.headers[{CONTEXT_HEADER}]"),
+        key: format!("request.headers[{name}]"),
         values,
         not_values,
     }

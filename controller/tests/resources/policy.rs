@@ -15,6 +15,8 @@ use super::gate;
 struct Request<'a> {
     authority: &'a str,
     context: bool,
+    /// Whether the filter has set the header of owned hosts.
+    steered: bool,
     port: u16,
 }
 
@@ -26,11 +28,15 @@ fn denies(policy: &AuthorizationPolicySpec, request: Request<'_>) -> bool {
 fn takes(rule: &AuthorizationRule, request: Request<'_>) -> bool {
     let to = rule.to.is_empty() || rule.to.iter().any(|to| asks(&to.operation, request));
     let when = rule.when.iter().all(|condition| {
-        assert_eq!(condition.key, "request.headers[x-drill-context]");
+        let there = match condition.key.as_str() {
+            "request.headers[x-drill-context]" => request.context,
+            "request.headers[x-drill-route]" => request.steered,
+            other => panic!("{other}"),
+        };
         // Envoy: present_match, or its negation.
         match (condition.values.as_slice(), condition.not_values.as_slice()) {
-            ([any], []) if any == "*" => request.context,
-            ([], [any]) if any == "*" => !request.context,
+            ([any], []) if any == "*" => there,
+            ([], [any]) if any == "*" => !there,
             other => panic!("{other:?}"),
         }
     });
@@ -74,6 +80,7 @@ fn at_gateway(authority: &str, context: bool) -> bool {
         Request {
             authority,
             context,
+            steered: false,
             port,
         },
     )
@@ -139,19 +146,21 @@ fn these_spellings_get_past_the_gateways_policy() {
 }
 
 #[test]
-fn an_owned_host_may_carry_the_context_with_any_port_and_go_without_it() {
+fn an_owned_host_may_carry_the_context_once_it_is_steered_and_go_without_it() {
     let policy = &policies(samples::GATE_FULL)[0];
-    let denied = |authority, context| {
+    let request = |authority, context, steered| {
         let port = 8443;
         denies(
             policy,
             Request {
                 authority,
                 context,
+                steered,
                 port,
             },
         )
     };
+    let denied = |authority, context| request(authority, context, context);
     for authority in [
         "legacy.example.com",
         "Legacy.example.com",
@@ -159,7 +168,10 @@ fn an_owned_host_may_carry_the_context_with_any_port_and_go_without_it() {
     ] {
         assert!(!denied(authority, true), "{authority}");
         assert!(!denied(authority, false), "{authority}");
+        // The filter was not there, and the host may lead to production by a route of others.
+        assert!(request(authority, true, false), "{authority}");
     }
+    assert!(request("legacy.example.com:a:b", true, false));
     for authority in [
         "legacy.example.com.",
         "a.legacy.example.com",
@@ -184,6 +196,7 @@ fn a_protected_namespace_refuses_the_context_on_any_host_at_its_ports() {
         let request = |context, port| Request {
             authority,
             context,
+            steered: context,
             port,
         };
         assert!(denies(shop, request(true, 8080)) && denies(shop, request(true, 9090)));

@@ -59,7 +59,7 @@ impl Controller {
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let log = folder.path().join("log");
         Self {
-            process: Process::start(Path::new("/usr/bin/env"), &line, &log, None),
+            process: Process::start(Path::new("/usr/bin/env"), &line, &log, Some(folder.path())),
             folder,
             started: 0,
         }

@@ -9,12 +9,12 @@ mod controller;
 mod crds;
 mod credentials;
 mod kubeconfig;
-mod process;
+pub(crate) mod process;
 mod proxy;
 mod rights;
 mod scene;
-mod start;
-mod tools;
+pub(crate) mod start;
+pub(crate) mod tools;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -36,7 +36,7 @@ pub use self::controller::{BINARY_VARIABLE, Controller};
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
 pub use self::scene::{GATE, Scene, key};
-pub use self::tools::CONTROL_PLANE_VARIABLE;
+pub use self::tools::{CONTROL_PLANE_VARIABLE, ISTIO_VARIABLE};
 
 /// The user of [`ControlPlane::client`], who may do everything.
 pub const ADMIN: &str = "admin";

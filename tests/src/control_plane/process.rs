@@ -11,16 +11,18 @@ use std::process::{Child, Command, Stdio};
 ///
 /// (Linux could do it with a parent death signal, but that comes when the *thread* that started the
 /// child ends, and each test has a thread of its own.)
+///
+/// The program gets a session of its own, so that its own children (an agent's Envoy) go with it.
 const KEEPER: &str = r#"
 trap '' HUP
 log=$1 folder=$2
 shift 2
-"$@" >>"$log" 2>&1 &
+setsid "$@" >>"$log" 2>&1 &
 child=$!
 echo "$child"
 exec >&-
 read -r _
-kill -KILL "$child"
+kill -KILL "-$child" || kill -KILL "$child"
 wait "$child"
 test -z "$folder" || rm -rf "$folder"
 "#;
@@ -30,7 +32,7 @@ const LOG_TAIL: usize = 20;
 
 /// A running program; killed when dropped.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     keeper: Child,
     id: u32,
     log: PathBuf,
@@ -38,7 +40,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `binary`; what it prints is added to `log`. When it ends, `folder` is removed.
-    pub(super) fn start(
+    pub(crate) fn start(
         binary: &Path,
         arguments: &[String],
         log: &Path,
@@ -69,7 +71,7 @@ impl Process {
     }
 
     /// Whether it has ended by itself: its keeper holds its id until it is told to go.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.id)).unwrap_or_default();
         // The state follows the name, which stands in brackets and may hold anything.
         let state = stat.rsplit_once(") ").map(|(_, rest)| rest);
@@ -77,7 +79,7 @@ impl Process {
     }
 
     /// Sends it a signal, by the signal's name without `SIG`.
-    pub(super) fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("sh")
             .args(["-c", r#"kill -s "$1" "$2""#, "kill", name])
             .arg(self.id.to_string())
@@ -87,7 +89,7 @@ impl Process {
     }
 
     /// Its memory that is in RAM, in bytes.
-    pub(super) fn resident_bytes(&self) -> u64 {
+    pub(crate) fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.id)).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.expect("a size").trim().trim_end_matches(" kB");
@@ -95,7 +97,7 @@ impl Process {
     }
 
     /// The end of what it printed.
-    pub(super) fn log_tail(&self) -> String {
+    pub(crate) fn log_tail(&self) -> String {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LOG_TAIL)..].join("\n")

@@ -43,9 +43,17 @@ impl Scene {
     /// # Panics
     /// If the API server refuses something.
     pub async fn set(plane: &ControlPlane) -> Scene {
+        Scene::install_crds(plane).await;
+        Scene::set_without_crds(plane).await
+    }
+
+    /// Installs the definitions of Istio's kinds and of ours.
+    ///
+    /// # Panics
+    /// If the API server refuses one.
+    pub async fn install_crds(plane: &ControlPlane) {
         plane.install_istio_crds().await;
         plane.install_crds(&our_crds()).await;
-        Scene::set_without_crds(plane).await
     }
 
     /// As [`Scene::set`], where the definitions are there already.

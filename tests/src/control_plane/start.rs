@@ -148,7 +148,7 @@ fn flags(folder: &Path, authority: &Authority, etcd: u16, port: u16) -> Vec<Stri
 }
 
 /// Ports that no one listens on, each another.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     // All are held until all are known.
     let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("bind a port"));
     held.map(|listener| listener.local_addr().expect("an address").port())

@@ -1,21 +1,36 @@
-//! The programs and files that `make control-plane` makes.
+//! The programs and files that `make control-plane` and `make istio` make.
 
 use std::path::PathBuf;
 
 /// The environment variable that names their folder, by its absolute path.
 pub const CONTROL_PLANE_VARIABLE: &str = "DRILLGATE_CONTROL_PLANE";
 
-/// The path of one of them.
+/// The same for `make istio`.
+pub const ISTIO_VARIABLE: &str = "DRILLGATE_ISTIO";
+
+/// The path of one that `make control-plane` makes.
 ///
 /// # Panics
 /// If it is not there.
 pub(super) fn tool(name: &str) -> PathBuf {
-    let folder = PathBuf::from(std::env::var_os(CONTROL_PLANE_VARIABLE).unwrap_or_default());
+    made(CONTROL_PLANE_VARIABLE, "control-plane", name)
+}
+
+/// The path of one that `make istio` makes.
+///
+/// # Panics
+/// If it is not there.
+pub(crate) fn istio_tool(name: &str) -> PathBuf {
+    made(ISTIO_VARIABLE, "istio", name)
+}
+
+fn made(variable: &str, target: &str, name: &str) -> PathBuf {
+    let folder = PathBuf::from(std::env::var_os(variable).unwrap_or_default());
     let path = folder.join(name);
     assert!(
         path.is_absolute() && path.is_file(),
-        "{CONTROL_PLANE_VARIABLE} is {folder:?}, not the absolute path of a folder with {name}: \
-         run 'make control-plane' and name .tools/control-plane, or run 'make integration'"
+        "{variable} is {folder:?}, not the absolute path of a folder with {name}: run 'make \
+         {target}' and name .tools/{target}, or run 'make integration'"
     );
     path
 }

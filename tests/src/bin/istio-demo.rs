@@ -1,0 +1,139 @@
+//! Plays a drill on a real Istio, step by step: `make istio-demo`. With `--keep` it leaves all of it
+//! up until Ctrl-C, and prints what to play with.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use axum::Router;
+use drillgate::lab::Request;
+use drillgate_tests::control_plane::Controller;
+use drillgate_tests::gate::tampered;
+use drillgate_tests::istio::{Mesh, Stage, drill_request};
+
+/// What was shown so far.
+struct Show {
+    begun: Instant,
+    number: usize,
+    wrong: usize,
+}
+
+impl Show {
+    fn note(&self, text: &str) {
+        println!("{:>6.1}s  {text}", self.begun.elapsed().as_secs_f64());
+    }
+
+    /// Sends `request` and prints what came of it.
+    async fn step(&mut self, stage: &Stage, what: &str, request: &Request, expected: &str) {
+        self.number += 1;
+        let got = stage.outcome(request).await;
+        let verdict = if got == expected {
+            "as expected"
+        } else {
+            "WRONG"
+        };
+        self.wrong += usize::from(got != expected);
+        println!("{:>3}  {what:<44} {got:<28} {verdict}", self.number);
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let keep = std::env::args()
+        .skip(1)
+        .any(|argument| argument == "--keep");
+    let mut show = Show {
+        begun: Instant::now(),
+        number: 0,
+        wrong: 0,
+    };
+    show.note("starts etcd, kube-apiserver and istiod");
+    let mesh = Mesh::start().await;
+    show.note("starts the controller");
+    let mut controller = Controller::start(&mesh.plane.kubeconfig());
+    controller.leads().await;
+    show.note("starts pilot-agent and Envoy, production and a sandbox");
+    let stage = Stage::set(&mesh, Router::new()).await;
+
+    let plain = Request::get("orders.example.com", "/");
+    show.step(&stage, "before: a user's request", &plain, "200 production")
+        .await;
+    show.note("kubectl apply: a DrillGate");
+    stage.install(stage.gate()).await;
+    show.note("kubectl apply: a Drill");
+    let id = stage.drill().await;
+    show.note(&format!("drill {id} is active"));
+    drill(&mut show, &stage, &id).await;
+    if keep {
+        play(&mesh, &stage, &id).await;
+    }
+    show.note("kubectl delete: the Drill");
+    let drill = stage.scene.drill("orders");
+    stage.scene.delete(&drill).await;
+    stage.scene.gone(&drill).await;
+    let signed = drill_request(&id);
+    stage.until(&signed, "403 unknown-drill").await;
+    show.step(
+        &stage,
+        "after: a signed request",
+        &signed,
+        "403 unknown-drill",
+    )
+    .await;
+    show.step(&stage, "after: a user's request", &plain, "200 production")
+        .await;
+    stage.assert_production_untouched().await;
+    show.note("production has seen no drill request");
+    ExitCode::from(u8::from(show.wrong > 0))
+}
+
+/// What the drill's own requests get, and others.
+async fn drill(show: &mut Show, stage: &Stage, id: &str) {
+    let (plain, signed) = (Request::get("orders.example.com", "/"), drill_request(id));
+    let mut forged = drill_request(id);
+    for (_, token) in &mut forged.headers {
+        *token = tampered(String::from_utf8_lossy(token).into_owned()).into_bytes();
+    }
+    show.step(stage, "a user's request", &plain, "200 production")
+        .await;
+    show.step(stage, "a signed request", &signed, "200 routed sandbox")
+        .await;
+    show.step(stage, "a forged one", &forged, "403 bad-signature")
+        .await;
+    stage.sandbox.down().await.expect("a port");
+    show.step(
+        stage,
+        "a signed one, and the sandbox is down",
+        &signed,
+        "503 sandbox-unreachable",
+    )
+    .await;
+    show.step(
+        stage,
+        "meanwhile: a user's request",
+        &plain,
+        "200 production",
+    )
+    .await;
+    stage.sandbox.revive().await.expect("the same port");
+}
+
+/// Says how to reach it all, until Ctrl-C.
+async fn play(mesh: &Mesh, stage: &Stage, id: &str) {
+    let scene = &stage.scene;
+    println!("\nexport KUBECONFIG={}", mesh.plane.kubeconfig().display());
+    println!("kubectl get drillgates,drills --all-namespaces");
+    println!(
+        "value=$(drillgate sign --drill {id} --env orders-dr --gate {}/edge)",
+        scene.gateway
+    );
+    println!(
+        "curl -H 'Host: orders.example.com' -H \"X-Drill-Context: $value\" http://{}/",
+        stage.address()
+    );
+    println!(
+        "curl http://{}/config_dump",
+        stage.gateway.admin().address()
+    );
+    println!("\nCtrl-C ends it.");
+    let _ended = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,206 @@
+//! An ingress gateway: pilot-agent and the Envoy that it starts.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use drillgate::lab::{Admin, Request, Stats};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+use super::istiod::{Istiod, START};
+use crate::control_plane::process::Process;
+use crate::control_plane::start::free_ports;
+use crate::control_plane::tools::istio_tool;
+use crate::harness::envoy;
+
+/// For how long Envoy lets connections of a listener be that it takes out of use. Istio's own
+/// default is 45 s; a test that waits for the end of a connection need not wait as long.
+const DRAIN: &str = "2s";
+
+/// A running gateway; both of its processes are killed when it is dropped.
+#[derive(Debug)]
+pub struct IngressGateway {
+    process: Process,
+    folder: TempDir,
+    name: String,
+    admin: Admin,
+    status: SocketAddr,
+}
+
+impl IngressGateway {
+    /// Starts a gateway of `istiod`'s mesh in `namespace`, and waits until it has its
+    /// configuration. It serves the Gateways that select `istio: <name>`.
+    ///
+    /// # Panics
+    /// If it is not there, or not ready in time; then with the end of its log.
+    pub async fn start(istiod: &Istiod, name: &str, namespace: &str) -> Self {
+        let gateway = Self::start_unready(istiod, name, namespace);
+        gateway.ready().await;
+        gateway
+    }
+
+    /// As [`IngressGateway::start`], without waiting.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn start_unready(istiod: &Istiod, name: &str, namespace: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("drillgate-gateway-")
+            .tempdir()
+            .expect("make a folder");
+        lay_out(folder.path(), name);
+        let [admin, status, health, metrics] = free_ports();
+        let settings = json!({
+            "binaryPath": envoy().binary,
+            "discoveryAddress": format!("127.0.0.1:{}", istiod.xds()),
+            "controlPlaneAuthPolicy": "NONE",
+            "proxyAdminPort": admin,
+            "statusPort": status,
+            "concurrency": 1,
+            "drainDuration": DRAIN,
+            "fileFlushInterval": "0.05s",
+        });
+        let line = [
+            "-i".to_owned(),
+            format!("--chdir={}", folder.path().display()),
+            format!("HOME={}", folder.path().display()),
+            "INSTANCE_IP=127.0.0.1".to_owned(),
+            format!("POD_NAME={name}"),
+            format!("POD_NAMESPACE={namespace}"),
+            "ISTIO_META_CLUSTER_ID=Kubernetes".to_owned(),
+            format!("CA_ADDR=127.0.0.1:{}", istiod.xds()),
+            "PEER_METADATA_DISCOVERY=false".to_owned(),
+            "FILE_MOUNTED_CERTS=true".to_owned(),
+            format!("ENVOY_STATUS_PORT={health}"),
+            format!("ENVOY_PROMETHEUS_PORT={metrics}"),
+            format!("PROXY_CONFIG={settings}"),
+            istio_tool("pilot-agent").display().to_string(),
+            "proxy".to_owned(),
+            "router".to_owned(),
+            format!("--domain={namespace}.svc.cluster.local"),
+        ];
+        let log = folder.path().join("log");
+        Self {
+            process: Process::start(Path::new("/usr/bin/env"), &line, &log, Some(folder.path())),
+            folder,
+            name: format!("{name}.{namespace}"),
+            admin: Admin::new(([127, 0, 0, 1], admin).into()),
+            status: ([127, 0, 0, 1], status).into(),
+        }
+    }
+
+    /// Waits until it calls itself ready, as the kubelet does.
+    ///
+    /// # Panics
+    /// If that takes too long.
+    pub async fn ready(&self) {
+        let deadline = Instant::now() + START;
+        let probe = Request::get("agent", "/healthz/ready");
+        loop {
+            let answer = probe.send(self.status).await;
+            if answer.is_ok_and(|answer| answer.status == 200) {
+                return;
+            }
+            assert!(
+                !self.process.has_ended() && Instant::now() < deadline,
+                "the gateway is not ready:\n{}",
+                self.process.log_tail()
+            );
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What istiod calls it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Envoy's admin interface.
+    pub fn admin(&self) -> Admin {
+        self.admin
+    }
+
+    /// What both have logged.
+    pub fn log(&self) -> String {
+        self.file("log")
+    }
+
+    /// A file of its folder, such as an access log.
+    pub fn file(&self, name: &str) -> String {
+        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    /// Everything that Envoy counts about its listeners: equal before and after a change that
+    /// touched none.
+    ///
+    /// # Panics
+    /// If Envoy does not answer.
+    pub async fn listeners(&self) -> Stats {
+        let stats = self.admin.stats("^listener_manager\\.").await;
+        let mut stats = stats.unwrap_or_else(|error| panic!("{error}"));
+        // It counts the looks at the listeners, too.
+        stats.retain(|name, _| !name.contains(".lds."));
+        stats
+    }
+
+    /// The virtual hosts of Envoy's routes that serve `domain`, as they are.
+    ///
+    /// # Panics
+    /// If Envoy does not answer.
+    pub async fn virtual_hosts(&self, domain: &str) -> Vec<Value> {
+        let dump = self.admin.config_dump().await;
+        let dump = dump.unwrap_or_else(|error| panic!("{error}"));
+        let mut found = Vec::new();
+        for part in dump["configs"].as_array().into_iter().flatten() {
+            for routes in part["dynamic_route_configs"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
+                let hosts = routes["route_config"]["virtual_hosts"].as_array();
+                let serves = |host: &&Value| {
+                    let domains = host["domains"].as_array().into_iter().flatten();
+                    domains.into_iter().any(|name| name == domain)
+                };
+                found.extend(hosts.into_iter().flatten().filter(serves).cloned());
+            }
+        }
+        found
+    }
+
+    /// Envoy's configuration of the one cluster for `host` and `port`; nothing if it has none.
+    ///
+    /// # Panics
+    /// If Envoy does not answer.
+    pub async fn cluster(&self, host: &str, port: u16) -> Option<Value> {
+        let dump = self.admin.config_dump().await;
+        let dump = dump.unwrap_or_else(|error| panic!("{error}"));
+        let parts = dump["configs"].as_array()?.iter();
+        let mut clusters = parts
+            .filter_map(|part| part["dynamic_active_clusters"].as_array())
+            .flatten();
+        let name = format!("outbound|{port}||{host}");
+        let found = clusters.find(|cluster| cluster["cluster"]["name"] == name)?;
+        Some(found["cluster"].clone())
+    }
+}
+
+/// What pilot-agent expects of the pod's image and volumes.
+fn lay_out(folder: &Path, name: &str) {
+    for path in [
+        "etc/istio/proxy",
+        "etc/istio/pod",
+        "var/lib/istio/envoy",
+        "var/lib/istio/data",
+        "var/run/secrets/workload-spiffe-uds",
+    ] {
+        fs::create_dir_all(folder.join(path)).expect("make a folder");
+    }
+    let labels = folder.join("etc/istio/pod/labels");
+    fs::write(labels, format!("istio=\"{name}\"\n")).expect("write a file");
+    let template = folder.join("var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
+    fs::copy(istio_tool("envoy_bootstrap.json"), template).expect("copy a file");
+}

@@ -1,0 +1,18 @@
+//! A real Istio: istiod and a gateway (pilot-agent with a stock Envoy) beside a control plane, as
+//! `make istio` builds them.
+//!
+//! There are no pods and no kubelet. A gateway finds its Gateways by a label of its own, so that any
+//! number of them stand side by side; services are ServiceEntries with endpoints on loopback, since
+//! Kubernetes refuses those. Mutual TLS is off and there is no certificate authority.
+
+mod gateway;
+mod istiod;
+mod mesh;
+mod module_cache;
+mod stage;
+
+pub use gateway::IngressGateway;
+pub use istiod::Istiod;
+pub use mesh::Mesh;
+pub use module_cache::ModuleCache;
+pub use stage::{ENVIRONMENT, Stage, drill_request, request_with};

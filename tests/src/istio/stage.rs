@@ -1,0 +1,313 @@
+//! A gateway with production and a sandbox behind it, in namespaces of their own.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use drill_context::{Claims, HEADER_NAME, SigningKey, TokenType, sign};
+use drillgate::api::{Drill, Phase};
+use drillgate::lab::{Request, Response, Upstream};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::gateway::IngressGateway;
+use super::mesh::Mesh;
+use crate::control_plane::Scene;
+use crate::gate::now;
+use crate::module::module_path;
+use crate::traffic::outcome;
+
+/// The environment of a stage's drills.
+pub const ENVIRONMENT: &str = "orders-dr";
+
+/// How long a change may take to come to the gateway on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A gateway of its own in a mesh, and what is behind it.
+pub struct Stage {
+    /// The objects and their namespaces.
+    pub scene: Scene,
+    /// The gateway. It serves [`Stage::address`].
+    pub gateway: IngressGateway,
+    /// Serves `orders.example.com`, by a VirtualService that was there first.
+    pub production: Upstream,
+    /// The service `orders` of the sandbox's namespace.
+    pub sandbox: Upstream,
+    address: SocketAddr,
+    label: String,
+    probes: AtomicU64,
+}
+
+impl Stage {
+    /// Sets a stage without a gate in `mesh`. Production serves `router` beside what it always does.
+    ///
+    /// # Panics
+    /// If something is refused or not ready in time.
+    pub async fn set(mesh: &Mesh, router: Router) -> Self {
+        let scene = Scene::set_without_crds(&mesh.plane).await;
+        let label = scene.gateway.clone();
+        let production = Upstream::with_router("production", router).expect("an upstream");
+        let stage = Self {
+            gateway: IngressGateway::start_unready(&mesh.istiod, &label, &scene.gateway),
+            sandbox: Upstream::start("sandbox").expect("an upstream"),
+            production,
+            address: free_address(),
+            label,
+            probes: AtomicU64::new(0),
+            scene,
+        };
+        let scene = &stage.scene;
+        scene.apply(stage.istio_gateway(json!(["*"]))).await;
+        scene.apply(stage.production_entry()).await;
+        scene.apply(stage.sandbox_entry()).await;
+        let route = json!([{"route": [stage.to_production()]}]);
+        scene
+            .apply(stage.production_routes("orders", json!(["orders.example.com"]), route))
+            .await;
+        stage.gateway.ready().await;
+        stage
+            .until(&Request::get("orders.example.com", "/"), "200 production")
+            .await;
+        stage
+    }
+
+    /// Where the gateway listens for HTTP.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The Gateway, with these hosts at its one server.
+    pub fn istio_gateway(&self, hosts: Value) -> Value {
+        let mut gateway = self.scene.istio_gateway(hosts);
+        gateway["spec"]["selector"]["istio"] = json!(self.label);
+        let server = &mut gateway["spec"]["servers"][0];
+        server["port"]["number"] = json!(self.address.port());
+        server["bind"] = json!("127.0.0.1");
+        gateway
+    }
+
+    /// The gate, with the module from a file.
+    pub fn gate(&self) -> Value {
+        let mut gate = self.scene.gate();
+        gate["spec"]["selector"]["matchLabels"]["istio"] = json!(self.label);
+        let url = format!("file://{}", module_path().display());
+        gate["spec"]["module"]["url"] = json!(url);
+        gate["spec"]["probe"] =
+            json!({"address": self.address.to_string(), "host": "orders.example.com"});
+        gate
+    }
+
+    /// Production's service, by the name that only this stage uses.
+    pub fn production_host(&self) -> String {
+        format!("orders.{}.svc.cluster.local", self.scene.production)
+    }
+
+    /// The sandbox's.
+    pub fn sandbox_host(&self) -> String {
+        format!("orders.{}.svc.cluster.local", self.scene.sandbox)
+    }
+
+    /// Production's ServiceEntry.
+    pub fn production_entry(&self) -> Value {
+        let host = self.production_host();
+        entry(&self.scene.production, &host, &[self.production.address()])
+    }
+
+    /// The sandbox's.
+    pub fn sandbox_entry(&self) -> Value {
+        self.sandbox_entry_to(&[self.sandbox.address()])
+    }
+
+    /// The sandbox's, with other endpoints.
+    pub fn sandbox_entry_to(&self, endpoints: &[SocketAddr]) -> Value {
+        entry(&self.scene.sandbox, &self.sandbox_host(), endpoints)
+    }
+
+    /// A destination of a route: production.
+    pub fn to_production(&self) -> Value {
+        json!({"destination": {"host": self.production_host(), "port": {"number": 80}}})
+    }
+
+    /// A VirtualService of production's.
+    pub fn production_routes(&self, name: &str, hosts: Value, http: Value) -> Value {
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": self.scene.production},
+            "spec": {
+                "hosts": hosts,
+                "gateways": [format!("{}/public", self.scene.gateway)],
+                "http": http,
+            },
+        })
+    }
+
+    /// Applies `gate`, and waits until the controller says that it is ready.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn install(&self, gate: Value) {
+        self.scene.apply(gate).await;
+        self.gate_ready().await;
+        self.protected();
+    }
+
+    /// Says that the gateway has the gate's policy by now. Until then the header means nothing to
+    /// it, and the controller's own probes, which carry it, are answered by production.
+    pub fn protected(&self) {
+        let seen = self.production.drill_requests();
+        self.probes.store(seen, Ordering::SeqCst);
+    }
+
+    /// Waits until the gate is ready, as it stands now.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn gate_ready(&self) {
+        self.gate_told("Ready", "True", "").await;
+    }
+
+    /// Waits until a condition of the gate, as it stands now, has this status and a message with
+    /// `text` in it.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn gate_told(&self, condition: &str, status: &str, text: &str) {
+        self.scene
+            .gate_until(|gate| {
+                let told = gate.status.clone().unwrap_or_default();
+                let mut conditions = told.conditions.iter();
+                told.observed_generation == gate.metadata.generation
+                    && conditions.any(|held| {
+                        held.type_ == condition
+                            && held.status == status
+                            && held.message.contains(text)
+                    })
+            })
+            .await;
+    }
+
+    /// Applies the drill `orders`, and waits until it is active. Its UUID.
+    ///
+    /// # Panics
+    /// If it does not become so.
+    pub async fn drill(&self) -> String {
+        self.drill_as(self.scene.drill("orders")).await
+    }
+
+    /// As [`Stage::drill`], for a drill as it is given.
+    ///
+    /// # Panics
+    /// As [`Stage::drill`].
+    pub async fn drill_as(&self, drill: Value) -> String {
+        let name = drill["metadata"]["name"]
+            .as_str()
+            .expect("a name")
+            .to_owned();
+        self.scene.apply(drill).await;
+        let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
+        let drill = self.scene.drill_until(&name, active).await;
+        let status = drill.status.expect("a status");
+        status.drill_id.expect("a UUID")
+    }
+
+    /// Sends `request` to the gateway.
+    ///
+    /// # Panics
+    /// If no whole answer came.
+    pub async fn send(&self, request: &Request) -> Response {
+        let answer = request.send(self.address).await;
+        answer.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What becomes of `request`: [`outcome()`].
+    ///
+    /// # Panics
+    /// If no whole answer came.
+    pub async fn outcome(&self, request: &Request) -> String {
+        outcome(&self.send(request).await)
+    }
+
+    /// Sends `request` until its outcome is `wanted`, and returns every other one that came before.
+    ///
+    /// # Panics
+    /// If it does not come.
+    pub async fn until(&self, request: &Request, wanted: &str) -> Vec<String> {
+        let deadline = Instant::now() + LIMIT;
+        let mut before: Vec<String> = Vec::new();
+        loop {
+            let outcome = match request.send(self.address).await {
+                Ok(response) => outcome(&response),
+                Err(error) => error.to_string(),
+            };
+            if outcome == wanted {
+                return before;
+            }
+            if before.last() != Some(&outcome) {
+                before.push(outcome);
+            }
+            assert!(
+                Instant::now() < deadline,
+                "not {wanted} but {before:?}:\n{}",
+                self.gateway.log()
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Asserts that production saw no request with the header since the gateway is
+    /// [protected](Stage::protected), and serves.
+    ///
+    /// # Panics
+    /// If not.
+    pub async fn assert_production_untouched(&self) {
+        assert_eq!(
+            self.production.drill_requests(),
+            self.probes.load(Ordering::SeqCst),
+            "production saw a drill request"
+        );
+        let plain = Request::get("orders.example.com", "/still-there");
+        assert_eq!(self.outcome(&plain).await, "200 production");
+    }
+}
+
+/// A GET of the drilled host with a fresh context for the drill `id`.
+pub fn drill_request(id: &str) -> Request {
+    let claims = Claims::new(
+        id.parse().expect("a UUID"),
+        ENVIRONMENT.parse().expect("a label"),
+        now(),
+    );
+    request_with(&claims)
+}
+
+/// A GET of the drilled host with a context of these claims.
+pub fn request_with(claims: &Claims) -> Request {
+    let key = SigningKey::hs256("ci".parse().expect("a name"), &[7; 32]).expect("a key");
+    let token = sign(&key, TokenType::Drill, claims);
+    Request::get("orders.example.com", "/drill").header(HEADER_NAME, token)
+}
+
+/// A service of addresses on loopback, called by one name.
+fn entry(namespace: &str, host: &str, endpoints: &[SocketAddr]) -> Value {
+    let endpoints = endpoints.iter();
+    let endpoints = endpoints
+        .map(|at| json!({"address": at.ip().to_string(), "ports": {"http": at.port()}}))
+        .collect::<Vec<_>>();
+    json!({
+        "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+        "metadata": {"name": "orders", "namespace": namespace},
+        "spec": {
+            "hosts": [host],
+            "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+            "resolution": "STATIC",
+            "endpoints": endpoints,
+        },
+    })
+}
+
+/// An address on which no one listens.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
+    listener.local_addr().expect("an address")
+}

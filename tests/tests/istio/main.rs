@@ -1,0 +1,92 @@
+//! The whole of drillgate on a real Istio: etcd, kube-apiserver, istiod, pilot-agent with Envoy, the
+//! controller as a process, and clients.
+
+mod delivery;
+mod desk;
+mod failures;
+mod guard;
+mod production;
+mod settings;
+mod workflow;
+
+use std::time::Duration;
+
+use axum::Router;
+use drillgate::lab::Request;
+use drillgate_tests::control_plane::Controller;
+use drillgate_tests::istio::{Mesh, Stage, drill_request};
+use tokio::sync::OnceCell;
+use tokio::time::{sleep, timeout};
+
+/// How long something may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(90);
+
+/// A stage in the mesh that the tests share, with the controller that they share.
+async fn started() -> Stage {
+    serving(Router::new()).await
+}
+
+/// The same, where production serves `router` beside what it always does.
+async fn serving(router: Router) -> Stage {
+    static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
+    let mesh = Mesh::shared().await;
+    CONTROLLER
+        .get_or_init(async || controller(mesh).await)
+        .await;
+    Stage::set(mesh, router).await
+}
+
+/// The same, with a gate that is ready.
+async fn gated() -> Stage {
+    let stage = started().await;
+    stage.install(stage.gate()).await;
+    stage
+}
+
+/// A controller that leads.
+async fn controller(mesh: &Mesh) -> Controller {
+    let mut controller = Controller::start(&mesh.plane.kubeconfig());
+    controller.leads().await;
+    controller
+}
+
+/// What requests got while their drill was taken away.
+struct Ending(Vec<String>);
+
+impl Ending {
+    /// Deletes the stage's drill, and sends requests with a context for it until it is gone.
+    async fn of(stage: &Stage, id: &str) -> Self {
+        Self::of_request(stage, drill_request(id)).await
+    }
+
+    /// The same with other requests.
+    async fn of_request(stage: &Stage, request: Request) -> Self {
+        let drill = stage.scene.drill("orders");
+        stage.scene.delete(&drill).await;
+        let mut outcomes = Vec::new();
+        let gone = timeout(LIMIT, async {
+            while stage.scene.get(&drill).await.is_some() {
+                outcomes.push(stage.outcome(&request).await);
+            }
+        });
+        assert!(gone.await.is_ok(), "the drill stays");
+        outcomes.push(stage.outcome(&request).await);
+        Self(outcomes)
+    }
+
+    fn assert_only(&self, allowed: &[&str]) {
+        for outcome in &self.0 {
+            assert!(allowed.contains(&outcome.as_str()), "{outcome}");
+        }
+    }
+}
+
+/// Waits until `holds` does.
+async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
+    let waited = timeout(LIMIT, async {
+        while !holds().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "it does not come true that {what}");
+}
