@@ -1,5 +1,7 @@
 //! Every `drillgate` command in the documents and in the examples is one that the command line takes.
 
+#![cfg(test)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
