@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Request, Upstream};
-use drillgate_tests::istio::{ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{IngressGateway, Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
 
@@ -114,10 +114,10 @@ async fn a_module_that_envoy_cannot_load_takes_the_whole_gateway_down() {
     }
 }
 
-/// On a gateway that runs, the module that it has stays.
+/// On a gateway that runs, the module that it has stays; the next one that starts has none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_with_a_module_keeps_it_when_envoy_cannot_load_the_next_one() {
-    let stage = gated().await;
+async fn a_gateway_keeps_its_module_when_envoy_cannot_load_the_next_one_until_it_starts_anew() {
+    let mut stage = gated().await;
     let id = stage.drill().await;
     let mut gate = stage.gate();
     gate["spec"]["module"] = json!({"url": "file:///nowhere/filter.wasm"});
@@ -134,6 +134,12 @@ async fn a_gateway_with_a_module_keeps_it_when_envoy_cannot_load_the_next_one() 
         "200 routed sandbox"
     );
     stage.assert_production_untouched().await;
+
+    let name = stage.scene.gateway.clone();
+    let istiod = &Mesh::shared().await.istiod;
+    stage.gateway = IngressGateway::start_unready(istiod, &name, &name);
+    let plain = Request::get("orders.example.com", "/");
+    stage.until(&plain, "500").await;
 }
 
 /// No one looks at the checksum of a file.
