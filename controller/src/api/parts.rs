@@ -44,7 +44,9 @@ pub struct SecretKeyRef {
 #[serde(rename_all = "camelCase")]
 pub struct Module {
     /// Where the gateway's agent gets it: oci://, https://, http:// or file://. A gateway that
-    /// starts waits for it, so it should come from where the proxy's own image comes from.
+    /// starts waits for it, so it should come from where the proxy's own image comes from. Use
+    /// file:// only for a file that is part of that image: a gateway that starts without the file,
+    /// or with a module that it cannot load, answers every request with 500.
     #[schemars(
         length(min = 1, max = 2048),
         regex(pattern = "^(oci|https?|file)://.+$")

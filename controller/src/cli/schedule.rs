@@ -177,7 +177,12 @@ Examples:
 
 A schedule is OnTime (its last run was started), Late (its last run was missed or skipped), Waiting
 (no run has been due yet, or the controller has not looked), Suspended or Refused. The message says
-more.";
+more.
+
+Exit codes:
+  0  listed
+  2  usage, or no cluster
+  4  the cluster cannot be reached, or does not let us";
 
 /// List the schedules of the cluster, with their last and next runs
 #[derive(Args)]

@@ -58,6 +58,7 @@ async fn observe(question: &Question<'_>, now: &Time) -> Observation {
     let target = Target {
         address: settings.address.clone(),
         host: settings.host.clone(),
+        domain: question.gate.spec.domain.clone(),
         tls: settings.tls,
     };
     let answers = match probe(&target, &token, LIMIT).await {

@@ -2,6 +2,11 @@
 //!
 //! A probe is a request with a signed probe token, which the filter answers by itself
 //! (`docs/filter.md`). Where no filter is loaded something else answers, and that is told apart.
+//!
+//! A probe carries the header of a drill, and production must not see one: on a connection whose
+//! listener does not have the gate's policy yet, as while a gate is being installed, it would be
+//! served by production. So the gateway is first asked, on the same connection, for what the policy
+//! refuses without the header. Only where that is refused the probe is sent.
 
 mod error;
 mod tls;
@@ -43,6 +48,8 @@ pub struct Target {
     pub address: String,
     /// The host that the request names; for TLS, also the name in the gateway's certificate.
     pub host: String,
+    /// The drill domain of the gate: its policy refuses a host under it without the header.
+    pub domain: String,
     /// Whether the gateway speaks TLS there, with a certificate that this machine trusts.
     pub tls: bool,
 }
@@ -122,7 +129,7 @@ async fn ask(
     token: &str,
     tls: Option<&Arc<ClientConfig>>,
 ) -> Result<Running, ProbeError> {
-    let request = request(target, token)?;
+    let requests = [guarded(target)?, request(target, token)?];
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| ProbeError::Unreachable {
@@ -132,34 +139,43 @@ async fn ask(
         Some(tls) => {
             exchange(
                 tls::client(Arc::clone(tls), &target.host, stream).await?,
-                request,
+                requests,
             )
             .await
         }
-        None => exchange(stream, request).await,
+        None => exchange(stream, requests).await,
     }
 }
 
+/// A request for a host that no drill has, without the header: the gate's policy refuses it.
+fn guarded(target: &Target) -> Result<Request<Empty<Bytes>>, ProbeError> {
+    asking_for(&format!("drillgate-probe.{}", target.domain))
+}
+
 fn request(target: &Target, token: &str) -> Result<Request<Empty<Bytes>>, ProbeError> {
-    let value = |what: &str, text: &str| {
-        HeaderValue::from_str(text).map_err(|_| ProbeError::Unaskable {
-            reason: format!("the {what} cannot stand in a header"),
-        })
-    };
     let mut token = value("token", token)?;
     token.set_sensitive(true);
-    // The URI of a request by default is `/`.
-    let mut request = Request::new(Empty::new());
-    request
-        .headers_mut()
-        .insert(HOST, value("host", &target.host)?);
+    let mut request = asking_for(&target.host)?;
     request.headers_mut().insert(HEADER_NAME, token);
     Ok(request)
 }
 
+fn asking_for(host: &str) -> Result<Request<Empty<Bytes>>, ProbeError> {
+    // The URI of a request by default is `/`.
+    let mut request = Request::new(Empty::new());
+    request.headers_mut().insert(HOST, value("host", host)?);
+    Ok(request)
+}
+
+fn value(what: &str, text: &str) -> Result<HeaderValue, ProbeError> {
+    HeaderValue::from_str(text).map_err(|_| ProbeError::Unaskable {
+        reason: format!("the {what} cannot stand in a header"),
+    })
+}
+
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    request: Request<Empty<Bytes>>,
+    [guarded, probe]: [Request<Empty<Bytes>>; 2],
 ) -> Result<Running, ProbeError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
@@ -167,7 +183,18 @@ async fn exchange(
     // Dropped with the exchange, at its end as at its time limit.
     let mut connections = JoinSet::new();
     connections.spawn(connection);
-    let response = sender.send_request(request).await;
+    let response = sender.send_request(guarded).await;
+    let response = response.map_err(|error| broken_off(&error))?;
+    let status = response.status();
+    if status != StatusCode::FORBIDDEN {
+        let status = status.as_u16();
+        return Err(ProbeError::Unprotected { status });
+    }
+    // What is left of it stands in the way of the next answer.
+    let refusal = Limited::new(response.into_body(), MAX_BODY).collect().await;
+    refusal.map_err(|error| broken_off(error.as_ref()))?;
+    sender.ready().await.map_err(|error| broken_off(&error))?;
+    let response = sender.send_request(probe).await;
     judge(response.map_err(|error| broken_off(&error))?).await
 }
 

@@ -66,5 +66,7 @@ async fn a_gateway_without_the_filter_is_told_apart_from_one_with_it() {
     // The allow-all that takes the filter's place, and no guard.
     let harness = Harness::start(|edge| edge.guard = false).await;
     scene.apply(probed(&scene, &harness)).await;
-    gate_told(&scene, "False", "filter").await;
+    gate_told(&scene, "False", "policy is not there yet").await;
+    // Not even the controller's own probe has reached production.
+    assert_eq!(harness.production.drill_requests(), 0);
 }

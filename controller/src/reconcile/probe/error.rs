@@ -45,6 +45,12 @@ pub enum ProbeError {
         /// The filter's code, such as `unknown-key`.
         code: String,
     },
+    /// The gate's policy is not at this gateway yet: the probe was not sent, since production would
+    /// see it.
+    Unprotected {
+        /// The status of what the policy would have refused with 403.
+        status: u16,
+    },
     /// Something answered, and it was not the filter.
     NoFilter {
         /// The status.
@@ -68,6 +74,7 @@ impl ProbeError {
             Self::BrokenOff { .. } => "BrokenOff",
             Self::TimedOut { .. } => "TimedOut",
             Self::Refused { .. } => "Refused",
+            Self::Unprotected { .. } => "Unprotected",
             Self::NoFilter { .. } => "NoFilter",
             Self::Garbled { .. } => "Garbled",
         }
@@ -88,6 +95,11 @@ impl fmt::Display for ProbeError {
             Self::Refused { status, code } => {
                 write!(f, "the filter refused the probe with {status}, {code}")
             }
+            Self::Unprotected { status } => write!(
+                f,
+                "the gate's policy is not there yet: a request for a drill's host without the header \
+                 got status {status} in place of 403, so the probe was not sent"
+            ),
             // The guard refuses what has the header and was not steered.
             Self::NoFilter { status: 403 } => f.write_str(
                 "the filter is not loaded: not the filter refused the probe (status 403), but \

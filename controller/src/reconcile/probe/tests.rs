@@ -2,6 +2,9 @@ mod gateway;
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::Json;
 use axum::extract::Request;
@@ -14,7 +17,8 @@ use tokio_rustls::rustls::RootCertStore;
 
 use super::{ProbeError, Running, Target, ask_all, probe, tls};
 use gateway::{
-    Gateway, HOST_NAME, LONG, SHORT, TOKEN, body, filter, listen, one, running, tls_gateway, with,
+    DOMAIN, Gateway, HOST_NAME, LONG, SHORT, TOKEN, body, filter, listen, one, refuse, running,
+    tls_gateway, with,
 };
 
 #[tokio::test]
@@ -89,6 +93,23 @@ async fn whatever_answers_without_the_verdict_is_not_the_filter() {
 }
 
 #[tokio::test]
+async fn where_the_policy_is_not_yet_no_probe_is_sent() {
+    let seen = Arc::new(AtomicUsize::new(0));
+    for status in [200, 404, 503] {
+        let probes = seen.clone();
+        let gateway = Gateway::unprotected(move |request| {
+            if request.headers().contains_key("x-drill-context") {
+                probes.fetch_add(1, Relaxed);
+            }
+            with(status, "routed", "")
+        });
+        let error = gateway.await.asked(LONG).await.unwrap_err();
+        assert_eq!(error, ProbeError::Unprotected { status });
+    }
+    assert_eq!(seen.load(Relaxed), 0);
+}
+
+#[tokio::test]
 async fn an_answer_that_cannot_be_read_is_no_answer() {
     let stray = json!({"generation": "secret \u{7}", "version": "0.1.0", "activeDrills": 1});
     let long = format!("{}{}", body(), " ".repeat(16 * 1024));
@@ -109,6 +130,8 @@ async fn a_gateway_that_hangs_costs_the_limit_and_no_more() {
         std::future::pending().await
     });
     let in_the_body = Gateway::raw(|mut stream| async move {
+        refuse(&mut stream).await;
+        let _probe = stream.read(&mut [0; 1024]).await.unwrap();
         let head = b"HTTP/1.1 200 OK\r\nx-drill-verdict: probe\r\ncontent-length: 9\r\n\r\n{";
         stream.write_all(head).await.unwrap();
         std::future::pending().await
@@ -135,6 +158,7 @@ async fn a_gateway_that_breaks_off_or_does_not_listen_is_told_apart() {
     let target = Target {
         address: nobody.to_string(),
         host: HOST_NAME.to_owned(),
+        domain: DOMAIN.to_owned(),
         tls: false,
     };
     let error = one(probe(&target, TOKEN, LONG).await.unwrap(), nobody).unwrap_err();

@@ -22,6 +22,7 @@ use crate::reconcile::probe::{Answer, ProbeError, Running, Target, probe};
 
 pub(super) const TOKEN: &str = "to.k.en";
 pub(super) const HOST_NAME: &str = "orders.example.com";
+pub(super) const DOMAIN: &str = "drill.internal";
 
 /// For what answers: a test that waits for it is broken.
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -34,7 +35,7 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Answers each request.
+    /// Answers each request with the header, behind the gate's policy.
     pub(super) async fn start<F>(answer: F) -> Self
     where
         F: Fn(&Request) -> Response + Clone + Send + Sync + 'static,
@@ -43,8 +44,29 @@ impl Gateway {
         Self::over(listener, answer)
     }
 
-    /// Answers each request that comes in by `listener`.
+    /// The same for requests that come in by `listener`.
     pub(super) fn over<F>(listener: TcpListener, answer: F) -> Self
+    where
+        F: Fn(&Request) -> Response + Clone + Send + Sync + 'static,
+    {
+        Self::all_over(listener, move |request| {
+            match request.headers().contains_key("x-drill-context") {
+                true => answer(request),
+                false => policy(request),
+            }
+        })
+    }
+
+    /// Answers each request: there is no policy.
+    pub(super) async fn unprotected<F>(answer: F) -> Self
+    where
+        F: Fn(&Request) -> Response + Clone + Send + Sync + 'static,
+    {
+        let listener = listen(Ipv4Addr::LOCALHOST, 0).await;
+        Self::all_over(listener, answer)
+    }
+
+    fn all_over<F>(listener: TcpListener, answer: F) -> Self
     where
         F: Fn(&Request) -> Response + Clone + Send + Sync + 'static,
     {
@@ -82,6 +104,7 @@ impl Gateway {
         Target {
             address: self.address.to_string(),
             host: HOST_NAME.to_owned(),
+            domain: DOMAIN.to_owned(),
             tls: false,
         }
     }
@@ -130,6 +153,23 @@ pub(super) fn filter(request: &Request) -> Response {
     with(200, "probe", body().to_string())
 }
 
+/// Refuses what asks for a drill's host without the header, as the gate's policy does.
+fn policy(request: &Request) -> Response {
+    let host = request.headers()["host"].to_str().unwrap();
+    assert!(host.ends_with(&format!(".{DOMAIN}")), "{host}");
+    let refused = Response::builder().status(403);
+    refused.body("RBAC: access denied".into()).unwrap()
+}
+
+/// The same on a connection as it is.
+pub(super) async fn refuse(stream: &mut (impl AsyncReadExt + AsyncWriteExt + Unpin)) {
+    let mut request = [0; 1024];
+    let read = stream.read(&mut request).await.unwrap();
+    assert!(request[..read].starts_with(b"GET / HTTP/1.1\r\n"));
+    let head = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+}
+
 pub(super) fn running() -> Running {
     Running {
         generation: 7,
@@ -156,6 +196,7 @@ pub(super) async fn tls_gateway(certificate: &CertifiedKey<KeyPair>) -> Gateway 
             let Ok(mut stream) = accepting.await else {
                 return;
             };
+            refuse(&mut stream).await;
             let mut request = [0; 1024];
             let read = stream.read(&mut request).await.unwrap();
             assert!(request[..read].starts_with(b"GET / HTTP/1.1\r\n"));
