@@ -80,11 +80,13 @@ async fn the_examples_are_accepted() {
             .any(|object| called(object) == "DrillGate/edge")
     );
     accepted(&plane, &gitops).await;
-    for file in ["gate.yaml", "drill.yaml", "pipeline.yaml"] {
-        let path = in_repository("examples/kubernetes")
-            .join(file)
-            .display()
-            .to_string();
+    for file in [
+        "kubernetes/gate.yaml",
+        "kubernetes/drill.yaml",
+        "kubernetes/pipeline.yaml",
+        "ci/cronjob.yaml",
+    ] {
+        let path = in_repository("examples").join(file).display().to_string();
         plane
             .kubectl([
                 "apply",

@@ -65,6 +65,49 @@ fn every_helm_command_in_the_documents_renders_and_has_flags_that_exist() {
     }
 }
 
+/// The command lines of kubectl in a document, up to where the shell goes on with something else
+/// or something is quoted.
+fn kubectl_lines(document: &str) -> Vec<Vec<String>> {
+    let joined = read(document).replace("\\\n", " ");
+    let lines = joined.lines().filter_map(|line| {
+        let line = line.trim_start_matches("$ ").strip_prefix("kubectl ")?;
+        let ends = ["|", "&&", ">", "#", "'", "\"", "jsonpath="];
+        let words = line.split_whitespace();
+        let words = words.take_while(|word| !ends.iter().any(|end| word.contains(end)));
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        // A flag whose value was cut off.
+        if words
+            .last()
+            .is_some_and(|word| word.starts_with('-') && !word.contains('='))
+        {
+            words.pop();
+        }
+        Some(words)
+    });
+    lines.collect()
+}
+
+#[tokio::test]
+async fn every_kubectl_command_in_the_documents_has_flags_that_exist() {
+    let plane = ControlPlane::start().await;
+    let mut lines = Vec::new();
+    for document in [
+        "README.md",
+        "docs/install.md",
+        "docs/operations.md",
+        "docs/pipelines.md",
+    ] {
+        lines.extend(kubectl_lines(document));
+    }
+    assert!(lines.len() > 20, "{lines:?}");
+    for words in lines {
+        // With an unknown flag or command kubectl fails, and explains nothing.
+        let words = words.iter().map(String::as_str).chain(["--help"]);
+        let help = plane.kubectl(words.collect::<Vec<_>>()).await;
+        assert!(help.contains("Usage:"), "{help}");
+    }
+}
+
 #[tokio::test]
 async fn uninstalling_as_the_document_says_leaves_nothing() {
     let plane = ControlPlane::start().await;
