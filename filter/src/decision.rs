@@ -108,14 +108,16 @@ fn steer(gate: &Gate, drill: &ActiveDrill, headers: &Headers) -> Result<Steering
     if authority::is_under(&host, &gate.domain) {
         return Err(Refusal::SpoofedAuthority);
     }
-    match &drill.mode {
+    if !drill.covers(&host) {
+        return Err(Refusal::UncoveredHost);
+    }
+    match drill.mode {
         Mode::Authority => {
             authority::drill_host(&host, &drill.route_key, &gate.domain).map(Steering::Authority)
         }
-        Mode::Owned { hosts } if hosts.contains(&host) => Ok(Steering::RouteKey {
+        Mode::Owned => Ok(Steering::RouteKey {
             key: drill.route_key.clone(),
             authority: host,
         }),
-        Mode::Owned { .. } => Err(Refusal::UncoveredHost),
     }
 }

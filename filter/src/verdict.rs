@@ -12,7 +12,7 @@ pub enum Refusal {
     SpoofedAuthority,
     /// The authority is missing or is no host name that could be steered.
     BadAuthority,
-    /// The drill is for owned hosts, and this is none of them.
+    /// The drill is not about this host.
     UncoveredHost,
     /// The filter has no configuration, or the proxy did not do what it was asked. The fault
     /// is ours, and the request is not let through for that.

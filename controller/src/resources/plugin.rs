@@ -146,7 +146,7 @@ pub struct Entry<'a> {
     pub not_after: i64,
     /// How it is told apart.
     pub mode: Mode,
-    /// Its hosts, which the filter wants to know in owned mode.
+    /// Its hosts: the filter refuses requests for others.
     pub hosts: &'a [String],
 }
 
@@ -155,18 +155,16 @@ pub struct Entry<'a> {
 /// under one.) Nothing else of the plugin is in it, so it works on a
 /// plugin that exists only: a gate comes before its drills.
 pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Object {
-    let mut active = json!({
+    let active = json!({
         "environment": entry.environment,
         "routeKey": entry.route_key,
         "notAfter": entry.not_after,
-        "mode": "authority",
+        "mode": match entry.mode {
+            Mode::Authority => "authority",
+            Mode::Owned => "owned",
+        },
+        "hosts": entry.hosts,
     });
-    if entry.mode == Mode::Owned
-        && let Some(members) = active.as_object_mut()
-    {
-        members.insert("mode".to_owned(), json!("owned"));
-        members.insert("hosts".to_owned(), json!(entry.hosts));
-    }
     let drills = Map::from_iter([(entry.drill.to_string(), active)]);
     let wasm = WasmConfig {
         plugin_config: Some(json!({ "drills": drills })),

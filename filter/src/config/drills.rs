@@ -16,11 +16,7 @@ pub enum Mode {
     /// The filter rewrites the authority to a host that only the drill's routes have.
     Authority,
     /// The filter sets `x-drill-route`, for virtual hosts that drillgate itself owns.
-    Owned {
-        /// Their hosts, in lower case. A request for any other is refused: nothing there looks
-        /// at the route key, and it would end at production.
-        hosts: Vec<String>,
-    },
+    Owned,
 }
 
 /// The random part of a drill's host: 128 bits in base32, 26 of a-z and 2-7.
@@ -66,6 +62,16 @@ pub struct ActiveDrill {
     pub not_after: i64,
     /// How its requests are steered.
     pub mode: Mode,
+    /// Its hosts, in lower case; any if there are none, which only mode `authority` may have. A
+    /// request for another is refused here, and does not depend on what the routes do with it.
+    pub hosts: Vec<String>,
+}
+
+impl ActiveDrill {
+    /// Whether it is about `host`, in lower case.
+    pub fn covers(&self, host: &String) -> bool {
+        self.hosts.is_empty() || self.hosts.contains(host)
+    }
 }
 
 pub(super) fn read(entries: Members) -> Result<BTreeMap<DrillId, ActiveDrill>, ConfigError> {
@@ -102,22 +108,26 @@ fn drill(mut members: Members) -> Result<ActiveDrill, ConfigError> {
         },
         mode: match members.text("mode")?.as_deref() {
             None | Some("authority") => Mode::Authority,
-            Some("owned") => Mode::Owned {
-                hosts: hosts(&mut members)?,
-            },
+            Some("owned") => Mode::Owned,
             Some(_) => return Err(members.wrong("mode", "must be authority or owned")),
         },
+        hosts: hosts(&mut members)?,
     };
+    if drill.mode == Mode::Owned && drill.hosts.is_empty() {
+        return Err(members.wrong("hosts", "must list the owned hosts"));
+    }
     members.finish()?;
     Ok(drill)
 }
 
 fn hosts(members: &mut Members) -> Result<Vec<String>, ConfigError> {
-    let hosts = members.texts("hosts")?.unwrap_or_default();
+    let Some(hosts) = members.texts("hosts")? else {
+        return Ok(Vec::new());
+    };
     // In the very form in which the host of a request is compared with them.
     let plain = |host: &String| host_of(host.as_bytes()).as_ref() == Ok(host);
     if hosts.is_empty() || !hosts.iter().all(plain) {
-        let form = "must list the owned hosts: DNS names in lower case, without a port";
+        let form = "must list the drill's hosts: DNS names in lower case, without a port";
         return Err(members.wrong("hosts", form));
     }
     Ok(hosts)

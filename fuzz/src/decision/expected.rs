@@ -81,12 +81,13 @@ fn way(config: &Value, request: &Request, now: i64, headers: &[(String, Vec<u8>)
     }
     let route_key = drill["routeKey"].as_str()?.to_owned();
     let baggage = format!("drill.id={},drill.env={}", claims.drill, claims.environment);
+    if let Some(hosts) = drill["hosts"].as_array()
+        && !hosts.iter().any(|covered| *covered == host)
+    {
+        return None;
+    }
     if drill["mode"] == "owned" {
-        let owned = drill["hosts"]
-            .as_array()?
-            .iter()
-            .any(|owned| *owned == host);
-        return owned.then_some(Way::Owned {
+        return Some(Way::Owned {
             route_key,
             authority: host,
             baggage,

@@ -25,6 +25,8 @@ impl Mesh {
     /// If its programs are not there, or something is not ready in time.
     pub async fn start() -> Self {
         let plane = ControlPlane::start().await;
+        // The namespace of the controller's lease is in there.
+        plane.grant_controller().await;
         Scene::install_crds(&plane).await;
         let namespace = Namespace {
             metadata: ObjectMeta {

@@ -1,8 +1,11 @@
 //! The controller is killed at every request of a drill's life, before and after the API server
 //! has taken it: a new one carries on, and nothing is left in the end.
 
+use std::time::Duration;
+
 use drillgate::api::Phase;
 use drillgate_tests::control_plane::{Call, Controller, Moment, Proxy, Scene};
+use tokio::time::sleep;
 
 use crate::{count, eventually, gate_ready, is_in, proxied};
 
@@ -66,11 +69,13 @@ async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_l
                     .drill_until(&name, |drill| is_in(drill, Phase::Active))
                     .await;
                 scene.delete(&drill).await;
-                std::future::pending::<()>().await
+                scene.gone(&drill).await;
+                sleep(Duration::from_secs(1)).await;
             };
             tokio::select! {
                 () = killed => {}
-                () = lived => {}
+                // A life has a write more when a look was based on what has changed meanwhile.
+                () = lived => assert!(nth > 8, "write {nth} of {writes} never came"),
             }
             let mut heir = Controller::start(&proxy.kubeconfig());
             heir.leads().await;

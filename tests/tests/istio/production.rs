@@ -111,7 +111,7 @@ async fn a_drill_changes_neither_productions_routes_nor_a_listener_nor_a_stream(
     let mut elsewhere = drill_request(&id);
     for host in ["other.example.com", "anything.example.org"] {
         elsewhere.authority = host.to_owned();
-        assert_eq!(stage.outcome(&elsewhere).await, "503 sandbox-unreachable");
+        assert_eq!(stage.outcome(&elsewhere).await, "403 uncovered-host");
     }
     let plain = Request::get("orders.example.com", "/api/x");
     let plain = stage.send(&plain).await;
