@@ -1,9 +1,12 @@
 //! What the roles for people and pipelines allow, and what they do not.
 
+use std::time::Duration;
+
 use drillgate_tests::control_plane::{ControlPlane, Scene, key};
 use kube::api::{Api, DynamicObject, ListParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 /// Binds one of the chart's roles to a user in a namespace.
 async fn bind(scene: &Scene, role: &str, user: &str, namespace: &str) {
@@ -51,9 +54,20 @@ const PLUGINS: (&str, &str, &str) = ("extensions.istio.io", "v1alpha1", "WasmPlu
 
 /// Waits until a right that has just been given counts.
 async fn until_listed(scene: &Scene, namespace: &str, kind: (&str, &str, &str)) {
-    while listed(scene, namespace, kind).await != 200 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until(async || listed(scene, namespace, kind).await == 200).await;
+}
+
+/// Waits until `holds` does, as it does once the API server has learnt of a role.
+async fn until(holds: impl AsyncFn() -> bool) {
+    let waited = timeout(Duration::from_secs(60), async {
+        while !holds().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    assert!(
+        waited.await.is_ok(),
+        "the right that was given does not count"
+    );
 }
 
 fn virtual_service(namespace: &str) -> Value {
@@ -145,12 +159,8 @@ async fn a_pipeline_writes_routes_and_entries_and_nothing_else() {
     }
     let ci = as_user(&plane, &scene, "ci").await;
     for namespace in [&scene.sandbox, &scene.gateway] {
-        until_listed(
-            &ci,
-            namespace,
-            ("networking.istio.io", "v1", "VirtualService"),
-        )
-        .await;
+        let route = virtual_service(namespace);
+        until(async || applied(&ci, &route).await == 200).await;
     }
     let mut entry = plugin.clone();
     entry["spec"]["pluginConfig"] =
