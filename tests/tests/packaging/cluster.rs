@@ -188,7 +188,7 @@ async fn helm_installs_upgrades_and_leaves_nothing_but_the_definitions() {
 
     run(&["uninstall", "drillgate"]);
     let left = of_release(&plane).await;
-    let definitions = ["drillgates", "drills"]
+    let definitions = ["drillgates", "drills", "drillschedules"]
         .map(|name| format!("customresourcedefinition.apiextensions.k8s.io/{name}.drillgate.dev"));
     assert_eq!(left, definitions);
 
