@@ -8,7 +8,7 @@ use crate::json::{self, Object, Value};
 use crate::{DrillId, Environment, Reason, TokenId};
 
 /// The latest time that is accepted: the end of the year 9999, in seconds of the Unix epoch.
-const MAX_TIME: i64 = 253_402_300_799;
+pub const MAX_TIME: i64 = 253_402_300_799;
 
 /// The claims of a drill context ([RFC 7519](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)).
 ///

@@ -40,7 +40,7 @@ mod names;
 mod reason;
 mod token;
 
-pub use claims::{Claims, validate_claims};
+pub use claims::{Claims, MAX_TIME, validate_claims};
 pub use header::{HEADER_NAME, MAX_VALUE_BYTES, single_value};
 pub use jws::{Jws, verify_jws};
 pub use key::{Algorithm, Key, KeyError, MIN_SECRET_BYTES, SigningKey};

@@ -1,8 +1,10 @@
 //! The controller and the command line of drillgate.
 
 pub mod api;
+mod causes;
 pub mod cli;
 pub mod demo;
+mod digest;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;

@@ -117,6 +117,11 @@ impl Drill {
     pub fn phase(&self) -> Option<Phase> {
         self.status.as_ref().and_then(|status| status.phase)
     }
+
+    /// Whether it has come to its end, well or not, and nothing of it is left.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase(), Some(Phase::Ended | Phase::Failed))
+    }
 }
 
 /// A gate, by name.

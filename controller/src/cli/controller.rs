@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::termination::asked_to_end;
 use super::{LOST, Outcome};
 use crate::reconcile::leader::Timing;
 use crate::reconcile::{Ended, Settings, run as reconcile};
@@ -118,17 +118,7 @@ pub fn run(args: &ControllerArgs) -> Outcome {
             root_namespace: args.root_namespace.clone(),
             timing: timing(args.lease_seconds),
         };
-        let (mut terminate, mut interrupt) = (
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::interrupt())?,
-        );
-        let asked = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        };
-        match reconcile(client, settings, asked).await? {
+        match reconcile(client, settings, asked_to_end()?).await? {
             Ended::Asked => Ok(ExitCode::SUCCESS),
             Ended::LostLeadership(why) => {
                 tracing::error!(why, "ends, since it is no longer the leader");

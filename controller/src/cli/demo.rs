@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{self, BAD, Format, GOOD, OutputArgs};
+use super::termination::asked_to_end;
 use super::{Outcome, REFUSED, time};
 use crate::demo::{self, Event, Ledger, Options, Report, Stage, StepReport};
 use crate::keyfile;
@@ -53,12 +53,11 @@ const INTERRUPTED: u8 = 130;
 pub(super) fn run(args: &DemoArgs) -> Outcome {
     let runtime = tokio::runtime::Runtime::new()?;
     runtime.block_on(async {
-        let mut ended = signal(SignalKind::terminate())?;
+        let ended = asked_to_end()?;
         // Dropping what runs ends Envoy: a killed demo leaves no process behind.
         tokio::select! {
             outcome = play(args) => outcome,
-            _ = tokio::signal::ctrl_c() => Ok(ExitCode::from(INTERRUPTED)),
-            _ = ended.recv() => Ok(ExitCode::from(INTERRUPTED)),
+            () = ended => Ok(ExitCode::from(INTERRUPTED)),
         }
     })
 }

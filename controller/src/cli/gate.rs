@@ -4,20 +4,20 @@ use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::cluster::{ClusterArgs, Connected, block_on, origin, read_keys, read_manifest};
+use super::cluster::{ClusterArgs, block_on, origin, read_keys, read_manifest};
 use super::view::ViewArgs;
-use super::{FOUND, NOT_IN_TIME, Outcome, output, time};
+use super::wait::WaitArgs;
+use super::{FOUND, NOT_IN_TIME, Outcome, output};
 use crate::api::{DrillGate, ObjectRef};
 use crate::oneshot::drill::Site;
 use crate::oneshot::gate::GatePlan;
-use crate::oneshot::manifest::full_name;
-use crate::reconcile::{is_current, named, stamped};
+use crate::reconcile::named;
 use crate::resources::conditions::{Observation, Status};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::namespace_of;
 use kube::ResourceExt;
 
@@ -66,9 +66,8 @@ pub(super) struct InstallArgs {
     #[arg(long, short)]
     yes: bool,
 
-    /// How long the edge is waited for
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = time::parse_duration)]
-    wait: i64,
+    #[command(flatten)]
+    wait: WaitArgs,
 
     #[command(flatten)]
     cluster: ClusterArgs,
@@ -93,13 +92,9 @@ struct GateArgs {
 }
 
 impl GateArgs {
-    async fn plan(&self, connected: &Connected) -> Result<GatePlan, Box<dyn Error>> {
-        let gate = self.read(&connected.namespace)?;
+    async fn plan(&self, site: &Site, gate: &DrillGate) -> Result<GatePlan, Box<dyn Error>> {
         let keys = read_keys(&self.key)?;
-        let plan = connected
-            .site
-            .plan_gate(&gate, &keys, &self.root_namespace)
-            .await?;
+        let plan = site.plan_gate(gate, &keys, &self.root_namespace).await?;
         super::start::warn_of_unreadable(&plan.unreadable);
         Ok(plan)
     }
@@ -128,16 +123,17 @@ async fn install(args: &InstallArgs) -> Outcome {
     let (namespace, name) = (namespace_of(&gate), gate.name_any());
     let instead = "change the DrillGate itself, with kubectl apply";
     site.must_be_ours(&namespace, &name, instead).await?;
-    let plan = args.gate.plan(&connected).await?;
-    let pending = pending(site, &plan).await?;
+    let plan = args.gate.plan(site, &gate).await?;
+    let pending = site.pending(&plan).await?;
     if !pending.is_empty() && !args.yes {
-        let doing = format!("apply {}", list(&pending));
+        let names: Vec<ObjectRef> = pending.iter().map(|object| object.reference()).collect();
+        let doing = format!("apply {}", list(&names));
         if !confirmed(&doing)? {
             return Ok(ExitCode::from(FOUND));
         }
     }
-    let changes = site.install_gate(&plan).await?;
-    let limit = Duration::from_secs(args.wait.unsigned_abs());
+    let changes = site.install_gate(&plan, &pending).await?;
+    let limit = args.wait.limit();
     let edge = site
         .wait_for_edge((&plan.gate, &plan.keys), None, limit)
         .await?;
@@ -160,19 +156,6 @@ async fn install(args: &InstallArgs) -> Outcome {
         Status::False => ExitCode::from(NOT_IN_TIME),
         _ => ExitCode::SUCCESS,
     })
-}
-
-/// The objects that an installation would write.
-async fn pending(site: &Site, plan: &GatePlan) -> Result<Vec<ObjectRef>, Box<dyn Error>> {
-    let mut pending = Vec::new();
-    for object in &plan.objects {
-        let name = object.reference();
-        let there = site.writer.read(&name).await?;
-        if !there.is_some_and(|there| is_current(&there, &stamped(object))) {
-            pending.push(name);
-        }
-    }
-    Ok(pending)
 }
 
 const CHECK: &str = "\
@@ -205,11 +188,12 @@ pub(super) struct CheckArgs {
 async fn check(args: &CheckArgs) -> Outcome {
     let connected = args.cluster.connect().await?;
     let site = &connected.site;
-    let plan = args.gate.plan(&connected).await?;
-    let pending = pending(site, &plan).await?;
+    let gate = args.gate.read(&connected.namespace)?;
+    let plan = args.gate.plan(site, &gate).await?;
+    let pending = site.pending(&plan).await?;
     let missing = pending
         .iter()
-        .map(|object| format!("{} is not as the file says", named(object)));
+        .map(|object| format!("{} is not as the file says", named(&object.reference())));
     let missing: Vec<String> = missing.collect();
     let edge = match missing.is_empty() {
         true => Some(site.ask((&plan.gate, &plan.keys), None).await?),

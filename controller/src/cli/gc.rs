@@ -61,7 +61,7 @@ pub(super) fn run(args: &GcArgs) -> Outcome {
             let note = match args.dry_run {
                 true => None,
                 false => site
-                    .collect(drill)
+                    .take_down(drill.id, drill.entry.as_ref(), &drill.objects)
                     .await
                     .err()
                     .map(|error| error.to_string()),

@@ -24,9 +24,11 @@ mod sign;
 mod start;
 mod status;
 mod stop;
+mod termination;
 mod time;
 mod verify;
 mod view;
+mod wait;
 
 use std::error::Error;
 use std::process::ExitCode;

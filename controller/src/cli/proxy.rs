@@ -10,11 +10,11 @@ use clap::Args;
 use drill_context::{DrillId, Environment};
 use serde::Serialize;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::key_source::{self, SourceError};
 use super::output::{self, Format, OutputArgs};
+use super::termination::asked_to_end;
 use super::{Outcome, REFUSED, time};
 use crate::keyfile::Jwk;
 use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Trust, Upstream};
@@ -72,13 +72,8 @@ pub(super) struct ProxyArgs {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time::parse_lifetime)]
     lifetime: i64,
 
-    /// The authorities whose certificates an https:// upstream may have [default: this machine's]
-    #[arg(long, value_name = "PEM", conflicts_with = "insecure_skip_verify")]
-    ca_file: Option<PathBuf>,
-
-    /// Accept any certificate of the upstream: for labs only
-    #[arg(long)]
-    insecure_skip_verify: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
 
     /// Keep a signed value in this file as well, for clients that read it anew for each request
     #[arg(long, value_name = "PATH")]
@@ -88,16 +83,41 @@ pub(super) struct ProxyArgs {
     output: OutputArgs,
 }
 
-pub(super) fn run(args: &ProxyArgs) -> Outcome {
-    let source = key_source::one(args.key.as_deref())?;
-    let file = source.load()?;
-    source.warn_when_open(&file);
-    if file.jwk.signing_key().is_none() {
-        let kid = file.jwk.kid().clone();
-        return Err(SourceError::CannotSign(source, kid).into());
+/// Whose certificates the edge may have.
+#[derive(Args)]
+pub(super) struct TrustArgs {
+    /// The authorities whose certificates an https:// upstream may have [default: this machine's]
+    #[arg(long, value_name = "PEM", conflicts_with = "insecure_skip_verify")]
+    ca_file: Option<PathBuf>,
+
+    /// Accept any certificate of the upstream: for labs only
+    #[arg(long)]
+    insecure_skip_verify: bool,
+}
+
+impl TrustArgs {
+    pub(super) fn trust(&self) -> Trust {
+        match &self.ca_file {
+            Some(path) => Trust::File(path.clone()),
+            None if self.insecure_skip_verify => Trust::Anyone,
+            None => Trust::System,
+        }
     }
+
+    /// Says what it means to accept any certificate.
+    pub(super) fn warn(&self) {
+        if self.insecure_skip_verify {
+            output::warning(
+                "certificates are not verified: whoever sits in between reads the requests and answers them",
+            );
+        }
+    }
+}
+
+pub(super) fn run(args: &ProxyArgs) -> Outcome {
+    let jwk = key_source::signing(args.key.as_deref())?.ok_or(SourceError::NoKey)?;
     let runtime = tokio::runtime::Runtime::new()?;
-    runtime.block_on(serve(args, file.jwk))
+    runtime.block_on(serve(args, jwk))
 }
 
 async fn serve(args: &ProxyArgs, jwk: Jwk) -> Outcome {
@@ -140,16 +160,10 @@ async fn serve(args: &ProxyArgs, jwk: Jwk) -> Outcome {
 
 /// Becomes true at SIGTERM or Ctrl-C.
 fn stop() -> Result<watch::Receiver<bool>, Box<dyn Error>> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let asked = asked_to_end()?;
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        asked.await;
         stop.send_replace(true);
     });
     Ok(stopped)
@@ -175,11 +189,7 @@ impl ProxyArgs {
         let mut settings = Settings::new(self.upstream.clone(), signer, time::now);
         settings.listen = self.listen;
         settings.hosts = self.hosts.clone();
-        settings.trust = match &self.ca_file {
-            Some(path) => Trust::File(path.clone()),
-            None if self.insecure_skip_verify => Trust::Anyone,
-            None => Trust::System,
-        };
+        settings.trust = self.trust.trust();
         settings
     }
 
@@ -189,11 +199,7 @@ impl ProxyArgs {
                 "{address} can be reached from other machines: whoever reaches it gets signed requests into the drill"
             ));
         }
-        if self.insecure_skip_verify {
-            output::warning(
-                "certificates are not verified: whoever sits in between reads the requests and answers them",
-            );
-        }
+        self.trust.warn();
     }
 
     fn begun(&self, address: SocketAddr) -> String {

@@ -131,7 +131,7 @@ impl SourceArgs {
 }
 
 fn of_drill(plan: &Plan) -> Vec<Wanted> {
-    let whole = plan.whole().map(|object| Wanted {
+    let whole = plan.objects.whole().map(|object| Wanted {
         object: object.reference(),
         manager: crate::reconcile::writer::MANAGER.to_owned(),
         body: stamped(object),

@@ -15,9 +15,9 @@ use super::view::{ViewArgs, table};
 use super::{NOT_IN_TIME, Outcome, output, time};
 use crate::api::{Drill, DrillSchedule, Phase};
 use crate::oneshot;
-use crate::oneshot::manifest::full_name;
 use crate::reconcile::schedule::of_command;
 use crate::resources::conditions::{ACCEPTED, ON_TIME};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::{namespace_of, rfc3339};
 
 /// How often a drill that comes up is looked at.

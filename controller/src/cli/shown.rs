@@ -1,8 +1,8 @@
 //! Objects as people are shown them: secrets hidden, and told apart by their hash.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use crate::digest::digest;
 use crate::resources::metadata::ROUTE_SEED;
 
 /// Hides the secrets in an object: symmetric keys in the filter's configuration, and the seed of
@@ -21,9 +21,7 @@ pub(super) fn hide_secrets(object: &mut Value) {
 }
 
 fn hide(secret: &mut Value) {
-    let digest = Sha256::digest(secret.to_string());
-    let digits = digest.iter().take(4).map(|byte| format!("{byte:02x}"));
-    *secret = Value::String(format!("(secret {})", digits.collect::<String>()));
+    *secret = Value::String(format!("(secret {})", digest(&secret.to_string(), 4)));
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `drillgate start`: a drill that stays until it is stopped or its time is over.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use super::cluster::{ClusterArgs, DrillArgs, block_on, read_keys};
 use super::output;
 use super::view::{View, ViewArgs};
-use super::{NOT_IN_TIME, Outcome, time};
+use super::wait::WaitArgs;
+use super::{NOT_IN_TIME, Outcome};
 use crate::oneshot::drill::Changes;
-use crate::oneshot::manifest::full_name;
 use crate::oneshot::plan::{Plan, identity};
 use crate::resources::conditions::{Observation, Status};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
-use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -48,9 +48,8 @@ pub(super) struct StartArgs {
     #[arg(long, value_name = "FILE")]
     key: Vec<PathBuf>,
 
-    /// How long the edge is waited for
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = time::parse_duration)]
-    wait: i64,
+    #[command(flatten)]
+    wait: WaitArgs,
 
     #[command(flatten)]
     cluster: ClusterArgs,
@@ -93,7 +92,7 @@ pub(super) fn run(args: &StartArgs) -> Outcome {
         let stale: Vec<_> = stale.filter(|object| !wanted.contains(object)).collect();
         changes.removed = site.remove(&stale).await?;
         let (keys, _) = site.keys_of(&plan.gate, &keys).await.unwrap_or_default();
-        let limit = Duration::from_secs(args.wait.unsigned_abs());
+        let limit = args.wait.limit();
         let edge = site
             .wait_for_edge((&plan.gate, &keys), Some(plan.question()), limit)
             .await?;

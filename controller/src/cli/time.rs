@@ -2,11 +2,9 @@
 
 use std::fmt;
 
+use drill_context::MAX_TIME;
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
-
-/// The end of the year 9999, the latest time that a drill context may carry.
-const LATEST: i64 = 253_402_300_799;
 
 /// A time or a duration that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +69,7 @@ pub(super) fn parse_lifetime(text: &str) -> Result<i64, TimeError> {
 
 /// Demands a time that a drill context may carry.
 pub(super) fn in_range(seconds: i64) -> Result<i64, TimeError> {
-    if (0..=LATEST).contains(&seconds) {
+    if (0..=MAX_TIME).contains(&seconds) {
         Ok(seconds)
     } else {
         Err(TimeError::OutOfRange)
@@ -80,7 +78,7 @@ pub(super) fn in_range(seconds: i64) -> Result<i64, TimeError> {
 
 /// RFC 3339 in UTC.
 pub(super) fn rfc3339(seconds: i64) -> String {
-    // `Timestamp` ends a day before `LATEST`, so that every zone can show it; civil time does
+    // `Timestamp` ends a day before `MAX_TIME`, so that every zone can show it; civil time does
     // not.
     let epoch = date(1970, 1, 1).at(0, 0, 0, 0);
     match epoch.checked_add(SignedDuration::from_secs(seconds)) {
@@ -102,7 +100,7 @@ pub(super) fn seen_from(now: i64, seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LATEST, TimeError, parse, parse_duration, parse_lifetime, rfc3339, seen_from};
+    use super::{MAX_TIME, TimeError, parse, parse_duration, parse_lifetime, rfc3339, seen_from};
 
     #[test]
     fn a_time_is_epoch_seconds_or_rfc_3339() {
@@ -111,7 +109,7 @@ mod tests {
             ("1790000000", 1_790_000_000),
             ("2026-09-21T14:13:20Z", 1_790_000_000),
             ("2026-09-21T16:13:20.9+02:00", 1_790_000_000),
-            ("253402300799", LATEST),
+            ("253402300799", MAX_TIME),
         ] {
             assert_eq!(parse(text), Ok(seconds), "{text}");
         }
@@ -144,7 +142,7 @@ mod tests {
     fn every_time_that_a_token_may_carry_can_be_shown() {
         assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
         assert_eq!(rfc3339(1_790_000_000), "2026-09-21T14:13:20Z");
-        assert_eq!(rfc3339(LATEST), "9999-12-31T23:59:59Z");
+        assert_eq!(rfc3339(MAX_TIME), "9999-12-31T23:59:59Z");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::error::Error;
 use super::seen::Seen;
+use crate::causes::with_causes;
 
 /// How a client speaks from the first byte on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -249,14 +250,7 @@ impl Response {
     }
 }
 
-/// An error with its causes, which is where hyper keeps what happened.
 fn request_error(address: SocketAddr, error: &dyn std::error::Error) -> Error {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        reason.push_str(": ");
-        reason.push_str(&inner.to_string());
-        cause = inner.source();
-    }
+    let reason = with_causes(error);
     Error::Request { address, reason }
 }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::Error;
 use super::cluster::{self, Surroundings};
-use super::filter::Filter;
+use super::filter;
 use super::plan::{Plan, PlanInputs, plan};
 use super::standing::{Standing, standing};
 use crate::api::{Drill, DrillGate, Extension, ObjectRef};
@@ -19,6 +19,7 @@ use crate::keyfile::Jwk;
 use crate::reconcile::edge::{self, Question};
 use crate::reconcile::made::Made;
 use crate::reconcile::metrics::Metrics;
+use crate::reconcile::plugin::Plugin;
 use crate::reconcile::writer::{MANAGER, Writer};
 use crate::reconcile::{after, drill_kinds, filter_kinds, removal_order};
 use crate::reconcile::{is_current, stamped};
@@ -53,7 +54,7 @@ pub struct Seen {
     /// The gate.
     pub gate: DrillGate,
     /// Its filter.
-    pub filter: Filter,
+    pub filter: Plugin,
 }
 
 /// What a command changed.
@@ -110,8 +111,8 @@ impl Site {
         if let Some(gate) = cluster::gate(&self.client, namespace, name).await? {
             return Ok(gate);
         }
-        let filter = Filter::find(&self.writer, (namespace, name), Extension::Auto).await?;
-        let gate = filter.and_then(|filter| filter.gate());
+        let filter = filter::find(&self.writer, (namespace, name), Extension::Auto).await?;
+        let gate = filter.as_ref().and_then(filter::written_gate);
         gate.ok_or_else(|| Error::NoGate {
             gate: format!("{namespace}/{name}"),
         })
@@ -123,7 +124,7 @@ impl Site {
     /// If the gate is not installed, or the cluster does not let us.
     pub async fn see(&self, gate: DrillGate) -> Result<Seen, Error> {
         Ok(Seen {
-            filter: Filter::of_gate(&self.writer, &gate).await?,
+            filter: filter::of_gate(&self.writer, &gate).await?,
             around: Surroundings::read(&self.client).await?,
             standing: self.standing_at(Some(&gate)).await?,
             gate,
@@ -166,8 +167,8 @@ impl Site {
         let mut filters = Vec::new();
         for (namespace, name) in gates {
             let place = (namespace.as_str(), name.as_str());
-            match Filter::find(&self.writer, place, Extension::Auto).await {
-                Ok(found) => filters.extend(found.map(Filter::into_object)),
+            match filter::find(&self.writer, place, Extension::Auto).await {
+                Ok(found) => filters.extend(found.map(|filter| filter.object().clone())),
                 // Another team's gate.
                 Err(error) if error.is_forbidden() => {}
                 Err(error) => return Err(error),
@@ -190,7 +191,7 @@ impl Site {
         stop: &watch::Receiver<bool>,
     ) -> Result<Changes, Error> {
         let mut changes = Changes::default();
-        for object in plan.whole() {
+        for object in plan.objects.whole() {
             let (name, body) = (object.reference(), stamped(object));
             let there = self.writer.read(&name).await?;
             if there.is_some_and(|there| is_current(&there, &body)) {
@@ -201,14 +202,12 @@ impl Site {
             changes.applied.push(name);
         }
         // As it is now: the gate may have been edited since.
-        let filter = Filter::of_gate(&self.writer, &plan.gate).await?;
-        if !filter.lists(plan.id, &plan.objects.activation) {
+        let filter = filter::of_gate(&self.writer, &plan.gate).await?;
+        if !filter.has(plan.id, &plan.objects.activation) {
             go_on(stop)?;
             let body = serde_json::to_value(&plan.objects.activation).unwrap_or_default();
             let manager = names::field_manager(plan.id);
-            self.writer
-                .apply(&filter.reference(), &body, &manager)
-                .await?;
+            self.writer.apply(&plan.filter(), &body, &manager).await?;
             changes.active_list = true;
         }
         Ok(changes)
@@ -309,7 +308,7 @@ impl Site {
         drill: Option<(Uuid, &str)>,
     ) -> Result<Observation, Error> {
         // It moves on when the gate is edited.
-        let filter = Filter::of_gate(&self.writer, gate).await?;
+        let filter = filter::of_gate(&self.writer, gate).await?;
         let id = drill.map(|(id, _)| id.to_string());
         let question = Question {
             gate,

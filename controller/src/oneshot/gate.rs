@@ -8,14 +8,14 @@ use serde_json::Value;
 use super::Error;
 use super::cluster::{self, Surroundings};
 use super::drill::{Changes, Site, now};
-use super::filter::{Filter, kind_for};
-use super::manifest::full_name;
+use super::filter::{self, kind_for};
 use super::standing::Standing;
 use crate::api::{DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
 use crate::reconcile::writer::{MANAGER, reference};
 use crate::reconcile::{is_current, named, numbered_objects, our_kinds, removal_order, stamped};
 use crate::resources::gate::GateInputs;
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::{DRILL_ID, GATE, GATE_SPEC, gate_label, namespace_of};
 use crate::resources::refusal::{GateFacts, Refusal, check_gate};
 use crate::resources::{Object, keys};
@@ -69,7 +69,7 @@ impl Site {
         }
         let place = (namespace_of(gate), gate.name_any());
         let extension = gate.spec.extension;
-        let filter = Filter::find(&self.writer, (&place.0, &place.1), extension).await?;
+        let filter = filter::find(&self.writer, (&place.0, &place.1), extension).await?;
         let (plugin, seed) = match filter {
             // Another seed would give the running drills other hosts.
             Some(filter) => (filter.kind, filter.seed),
@@ -134,28 +134,41 @@ impl Site {
         }
     }
 
-    /// Applies what is not as it should be, and removes what an earlier file has left.
+    /// The objects of `plan` that are not as it wants them.
     ///
     /// # Errors
     /// If the cluster does not let us.
-    pub async fn install_gate(&self, plan: &GatePlan) -> Result<Changes, Error> {
-        let mut changes = Changes::default();
+    pub async fn pending<'a>(&self, plan: &'a GatePlan) -> Result<Vec<&'a Object>, Error> {
+        let mut pending = Vec::new();
         for object in &plan.objects {
-            let (name, body) = (object.reference(), stamped(object));
-            let there = self.writer.read(&name).await?;
-            if !there.is_some_and(|there| is_current(&there, &body)) {
-                self.writer.apply(&name, &body, MANAGER).await?;
-                changes.applied.push(name);
+            let there = self.writer.read(&object.reference()).await?;
+            if !there.is_some_and(|there| is_current(&there, &stamped(object))) {
+                pending.push(object);
             }
+        }
+        Ok(pending)
+    }
+
+    /// Applies the `pending` objects of `plan`, and removes what an earlier file has left.
+    ///
+    /// # Errors
+    /// If the cluster does not let us.
+    pub async fn install_gate(
+        &self,
+        plan: &GatePlan,
+        pending: &[&Object],
+    ) -> Result<Changes, Error> {
+        let mut changes = Changes::default();
+        for object in pending {
+            let name = object.reference();
+            self.writer.apply(&name, &stamped(object), MANAGER).await?;
+            changes.applied.push(name);
         }
         let wanted = plan.references();
         let (namespace, name) = (namespace_of(&plan.gate), plan.gate.name_any());
         let stands = self.gate_objects(&namespace, &name).await?.into_iter();
-        for object in stands.filter(|object| !wanted.contains(object)) {
-            if self.writer.delete(&object).await? {
-                changes.removed.push(object);
-            }
-        }
+        let stale: Vec<ObjectRef> = stands.filter(|object| !wanted.contains(object)).collect();
+        changes.removed = self.remove(&stale).await?;
         Ok(changes)
     }
 

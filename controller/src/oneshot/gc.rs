@@ -5,8 +5,6 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
 
-use super::Error;
-use super::drill::{Changes, Site};
 use super::standing::Standing;
 
 /// How long after its end a drill may still be there: whoever made it removes it first.
@@ -17,17 +15,6 @@ pub fn stale<'a>(all: &'a [Standing], now: &Time) -> Vec<&'a Standing> {
     let then = now.0.checked_sub(GRACE).map_or_else(|_| now.clone(), Time);
     let is_stale = |one: &&Standing| one.resource.is_none() && one.is_over(&then);
     all.iter().filter(is_stale).collect()
-}
-
-impl Site {
-    /// Removes what is left of a drill.
-    ///
-    /// # Errors
-    /// If the cluster does not let us.
-    pub async fn collect(&self, drill: &Standing) -> Result<Changes, Error> {
-        self.take_down(drill.id, drill.entry.as_ref(), &drill.objects)
-            .await
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kube::{CustomResourceExt, Resource, ResourceExt};
+use kube::{CustomResourceExt, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -157,18 +157,10 @@ where
     Ok(read)
 }
 
-/// The namespace and name of a resource, as `namespace/name`.
-pub fn full_name<K: Resource>(object: &K) -> String {
-    format!(
-        "{}/{}",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Manifest, full_name, parse};
+    use super::{Manifest, parse};
+    use crate::resources::metadata::full_name;
     use crate::resources::samples;
 
     fn read(text: &str) -> Result<Manifest, String> {

@@ -5,11 +5,11 @@ use uuid::Uuid;
 
 use super::Error;
 use super::cluster::Surroundings;
-use super::manifest::full_name;
 use super::standing::Standing;
-use crate::api::{Drill, DrillGate, ObjectRef, Phase};
+use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::resources::Object;
 use crate::resources::drill::{DrillInputs, DrillObjects};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::gate_label;
 use crate::resources::metadata::namespace_of;
 use crate::resources::plugin::PluginKind;
@@ -104,15 +104,9 @@ fn living(inputs: &PlanInputs<'_>) -> Vec<LivingDrill> {
 }
 
 impl Plan {
-    /// Its whole objects, in the order in which they are applied.
-    pub fn whole(&self) -> impl Iterator<Item = &Object> {
-        let limits = self.objects.destination_rules.iter();
-        limits.chain(&self.objects.virtual_services)
-    }
-
     /// What its whole objects are called.
     pub fn references(&self) -> Vec<ObjectRef> {
-        self.whole().map(Object::reference).collect()
+        self.objects.whole().map(Object::reference).collect()
     }
 
     /// The gate's filter, which holds the drill's entry.
@@ -164,9 +158,4 @@ pub fn new_id() -> Result<Uuid, Error> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(Error::Random)?;
     Ok(uuid::Builder::from_random_bytes(random).into_uuid())
-}
-
-/// Whether a drill's resource still has something at the edge.
-pub fn lives(drill: &Drill) -> bool {
-    !matches!(drill.phase(), Some(Phase::Ended | Phase::Failed))
 }

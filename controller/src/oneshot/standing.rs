@@ -11,12 +11,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Error;
-use super::manifest::full_name;
-use super::plan::lives;
 use crate::api::{Drill, Mode, ObjectRef, Phase};
 use crate::reconcile::made::Made;
 use crate::reconcile::plugin::active_list;
 use crate::reconcile::reference;
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::{
     DRILL, DRILL_ID, EXPIRES_AT, GATE, ONE_SHOT, gate_label, namespace_of,
 };
@@ -203,7 +202,7 @@ pub fn standing(objects: &[Made], drills: &[Drill]) -> Vec<Standing> {
         let Some(id) = drill.uid().and_then(|id| id.parse().ok()) else {
             continue;
         };
-        if lives(drill) || all.contains_key(&id) {
+        if !drill.is_over() || all.contains_key(&id) {
             let stands = all.entry(id).or_insert_with(|| Standing::new(id));
             stands.add_resource(drill);
         }

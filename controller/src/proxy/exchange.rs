@@ -1,6 +1,5 @@
 //! One request and its answer.
 
-use std::error::Error as _;
 use std::io;
 use std::sync::Arc;
 
@@ -22,6 +21,7 @@ use super::signer::Signer;
 use super::tally::Tally;
 use super::upstream::Upstream;
 use super::verdict::{VERDICT_HEADER, Verdict, is_grpc, judge};
+use crate::causes::with_causes;
 
 /// What every exchange needs.
 #[derive(Debug)]
@@ -104,18 +104,10 @@ impl Exchange {
             .map_err(|error| Problem::Unsigned(error.to_string()))
     }
 
-    /// With the causes, which is where hyper keeps what happened.
     fn unreachable(&self, error: &hyper_util::client::legacy::Error) -> Problem {
-        let mut reason = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            reason.push_str(": ");
-            reason.push_str(&inner.to_string());
-            cause = inner.source();
-        }
         Problem::Unreachable {
             upstream: self.upstream.to_string(),
-            reason,
+            reason: with_causes(error),
         }
     }
 }

@@ -30,7 +30,7 @@ pub use error::Error;
 pub use hosts::Hosts;
 pub use outgoing::outgoing;
 pub use server::{Proxy, Settings};
-pub use signer::{DEFAULT_LIFETIME, Signer};
+pub use signer::Signer;
 pub use tally::{Counts, Tally};
 pub use tls::Trust;
 pub use upstream::Upstream;

@@ -2,17 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use drill_context::{Claims, DrillId, Environment, InvalidName, TokenId, TokenType, sign};
+use drill_context::{
+    Claims, DrillId, Environment, InvalidName, MAX_TIME, TokenId, TokenType, sign,
+};
 use http::HeaderValue;
 
 use super::error::Error;
 use crate::keyfile::Jwk;
-
-/// How long a value counts unless told otherwise, in seconds.
-pub const DEFAULT_LIFETIME: i64 = 300;
-
-/// The end of the year 9999, the latest time that a drill context may carry.
-const LATEST: i64 = 253_402_300_799;
 
 /// Signs values for one drill, each with a name of its own.
 #[derive(Debug)]
@@ -68,7 +64,7 @@ impl Signer {
             return Err(Error::CannotSign(self.jwk.kid().clone()));
         };
         let expires_at = now.saturating_add(self.lifetime);
-        if now < 0 || expires_at > LATEST {
+        if now < 0 || expires_at > MAX_TIME {
             return Err(Error::Clock(now));
         }
         let number = self
@@ -111,7 +107,7 @@ fn token_id(prefix: &str, number: u64) -> Result<TokenId, InvalidName> {
 mod tests {
     use drill_context::{Claims, Keyring, MAX_VALUE_BYTES, verify};
 
-    use super::{LATEST, Signer};
+    use super::{MAX_TIME, Signer};
     use crate::keyfile::Jwk;
     use crate::proxy::Error;
 
@@ -150,12 +146,12 @@ mod tests {
     #[test]
     fn a_clock_outside_of_time_signs_nothing() {
         let signer = signer(jwk(), 300, "a").unwrap();
-        for now in [-1, i64::MIN, LATEST - 299, LATEST, i64::MAX] {
+        for now in [-1, i64::MIN, MAX_TIME - 299, MAX_TIME, i64::MAX] {
             assert!(matches!(signer.value(now), Err(Error::Clock(at)) if at == now));
         }
         assert_eq!(signer.signed(), 0);
         claims(&signer.value(0).unwrap());
-        claims(&signer.value(LATEST - 300).unwrap());
+        claims(&signer.value(MAX_TIME - 300).unwrap());
     }
 
     #[test]

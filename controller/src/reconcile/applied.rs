@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::made::Made;
+use crate::digest::digest;
 use crate::resources::Object;
 
 /// The annotation that holds the hash of what was applied.
@@ -17,7 +18,7 @@ pub const APPLIED_HASH: &str = "drillgate.dev/applied-hash";
 pub fn stamped(object: &Object) -> Value {
     // Texts, numbers and maps always can be written as JSON.
     let mut body = serde_json::to_value(object).unwrap_or_default();
-    let hash = hash(&body);
+    let hash = digest(&body.to_string(), 16);
     if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
         let annotations = metadata
             .entry("annotations")
@@ -45,15 +46,6 @@ pub fn number(configuration: &Value) -> u64 {
     first
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
         .max(1)
-}
-
-fn hash(body: &Value) -> String {
-    let digest = Sha256::digest(body.to_string());
-    digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// Whether all of `wanted` is in `held`. Maps may hold more, written by others; lists may not.

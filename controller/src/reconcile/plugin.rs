@@ -33,6 +33,32 @@ pub struct Plugin {
 }
 
 impl Plugin {
+    /// From the object that holds it; nothing where it is none of ours.
+    pub fn read(kind: PluginKind, object: Arc<Made>) -> Option<Plugin> {
+        let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
+        let generation = configuration(object.filter()?)?.get("generation")?;
+        // A control plane may carry a whole number as a double.
+        let generation = generation
+            .as_u64()
+            .or_else(|| generation.as_f64().map(|double| double as u64));
+        Some(Plugin {
+            kind,
+            seed,
+            generation: generation?,
+            object,
+        })
+    }
+
+    /// The object itself.
+    pub fn object(&self) -> &Made {
+        &self.object
+    }
+
+    /// Whether the active list has the entry of this drill, as `activation` wants it.
+    pub fn has(&self, drill: Uuid, activation: &Object) -> bool {
+        self.lists(drill, entry(activation, drill).as_ref())
+    }
+
     /// Whether the active list has this entry of this drill.
     fn lists(&self, drill: Uuid, wanted: Option<&Value>) -> bool {
         let listed = active_list(&self.object).and_then(|drills| drills.get(&drill.to_string()));
@@ -44,18 +70,7 @@ impl Plugin {
 pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
     let object = cluster.our(&name(kind, &namespace_of(gate), &gate.name_any()))?;
-    let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-    let generation = configuration(object.filter()?)?.get("generation")?;
-    // A control plane may carry a whole number as a double.
-    let generation = generation
-        .as_u64()
-        .or_else(|| generation.as_f64().map(|double| double as u64));
-    Some(Plugin {
-        kind,
-        seed,
-        generation: generation?,
-        object,
-    })
+    Plugin::read(kind, object)
 }
 
 /// Takes a drill's entry out of whatever filter has it, also when its gate is gone.
@@ -130,7 +145,7 @@ pub fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
 }
 
 /// The filter's configuration in the spec of an object that holds it.
-pub fn configuration(spec: &Value) -> Option<&Value> {
+fn configuration(spec: &Value) -> Option<&Value> {
     let direct = spec.get("pluginConfig");
     direct.or_else(|| spec.get("wasm").and_then(|wasm| wasm.get("pluginConfig")))
 }

@@ -32,6 +32,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::causes::with_causes;
+
 pub use error::ProbeError;
 
 /// The response header that names the verdict, and the verdict of a probe.
@@ -243,15 +245,8 @@ async fn read(body: Incoming) -> Result<Running, ProbeError> {
     })
 }
 
-/// With its causes, which is where hyper keeps what happened.
 fn broken_off(error: &dyn Error) -> ProbeError {
-    let mut reason = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        reason.push_str(": ");
-        reason.push_str(&inner.to_string());
-        cause = inner.source();
-    }
+    let reason = with_causes(error);
     ProbeError::BrokenOff { reason }
 }
 

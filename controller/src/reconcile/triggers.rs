@@ -70,7 +70,7 @@ impl Triggers {
         let is_news = is_news(gate);
         let gate = ObjectRef::from_obj(gate);
         for drill in self.drills.state() {
-            let looks = !is_over(&drill) && (is_news || !drill_lives(&drill));
+            let looks = !drill.is_over() && (is_news || !drill_lives(&drill));
             if looks && gate_of(&drill) == gate {
                 self.send_drill(ObjectRef::from_obj(&*drill));
             }
@@ -86,7 +86,7 @@ impl Triggers {
             let schedule = ObjectRef::new(&owner.name).within(&namespace);
             let _ = self.schedule.unbounded_send(schedule);
         }
-        let lives = drill.metadata.deletion_timestamp.is_none() && !is_over(drill);
+        let lives = drill.metadata.deletion_timestamp.is_none() && !drill.is_over();
         if lives {
             return;
         }
@@ -134,10 +134,6 @@ fn is_news(gate: &DrillGate) -> bool {
     let told = gate.status.as_ref();
     let told = told.and_then(|status| status.observed_generation);
     gate.metadata.deletion_timestamp.is_some() || told != gate.metadata.generation
-}
-
-fn is_over(drill: &Drill) -> bool {
-    matches!(drill.phase(), Some(Phase::Ended | Phase::Failed))
 }
 
 fn drill_lives(drill: &Drill) -> bool {

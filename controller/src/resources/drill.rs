@@ -49,6 +49,13 @@ pub struct DrillObjects {
     pub activation: Object,
 }
 
+impl DrillObjects {
+    /// Its whole objects, in the order in which they are applied.
+    pub fn whole(&self) -> impl Iterator<Item = &Object> {
+        self.destination_rules.iter().chain(&self.virtual_services)
+    }
+}
+
 /// The objects of a drill.
 pub fn objects(inputs: &DrillInputs<'_>) -> DrillObjects {
     let spec = &inputs.drill.spec;

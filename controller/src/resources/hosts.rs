@@ -1,7 +1,5 @@
 //! Hosts and Gateways: which names mean what, and who accepts whom.
 
-use kube::ResourceExt;
-
 use super::metadata::namespace_of;
 use crate::api::DrillGate;
 use crate::istio::{Gateway, Server, VirtualService};
@@ -46,11 +44,6 @@ fn qualified(name: &str, namespace: &str) -> String {
         Some(_) => name.to_owned(),
         None => format!("{namespace}/{name}"),
     }
-}
-
-/// An object as `namespace/name`.
-pub(super) fn full_name<K: kube::Resource>(object: &K) -> String {
-    format!("{}/{}", namespace_of(object), object.name_any())
 }
 
 /// Whether `service` is bound to one of `gateways`.

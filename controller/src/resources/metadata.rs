@@ -89,9 +89,8 @@ pub(super) fn of_drill(
     // The API server gives every resource a UID.
     let has_resource = drill.meta().uid.is_some();
     let annotation = if has_resource { DRILL } else { ONE_SHOT };
-    let drill_name = format!("{}/{}", namespace_of(drill), drill.name_any());
     meta.annotations = Some(BTreeMap::from([
-        (annotation.to_owned(), drill_name),
+        (annotation.to_owned(), full_name(drill)),
         (EXPIRES_AT.to_owned(), rfc3339(expires_at)),
     ]));
     meta.owner_references = owner(drill, namespace);
@@ -101,6 +100,11 @@ pub(super) fn of_drill(
 /// The namespace that an object of ours is in; both kinds are namespaced, so it has one.
 pub(crate) fn namespace_of<K: Resource>(object: &K) -> String {
     object.namespace().unwrap_or_default()
+}
+
+/// An object as `namespace/name`.
+pub(crate) fn full_name<K: Resource>(object: &K) -> String {
+    format!("{}/{}", namespace_of(object), object.name_any())
 }
 
 /// `object` as the owner of what is in `namespace`: garbage collection knows no owner in another

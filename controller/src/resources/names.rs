@@ -1,8 +1,12 @@
 //! Names of objects: the same for the same gate, drill and host, so that applying twice changes
 //! nothing, and at most 63 characters, which every kind and every label takes.
 
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::digest::digest;
+
+/// How many bytes of a hash stand in a name.
+const HASH: usize = 8;
 
 /// The longest name.
 pub const MAX_NAME: usize = 63;
@@ -19,7 +23,7 @@ pub fn guard(gate: &str) -> String {
 
 /// The policy of a gate in a protected namespace, where gates of several namespaces may meet.
 pub fn protection(namespace: &str, gate: &str) -> String {
-    let origin = digest(&format!("{namespace}/{gate}"));
+    let origin = digest(&format!("{namespace}/{gate}"), HASH);
     bounded(format!("drillgate-{gate}-{origin}"))
 }
 
@@ -30,7 +34,7 @@ pub fn of_drill(drill: Uuid, host: &str) -> String {
     let short: String = id.chars().take(8).collect();
     bounded(format!(
         "drillgate-{short}-{}",
-        digest(&format!("{id}/{host}"))
+        digest(&format!("{id}/{host}"), HASH)
     ))
 }
 
@@ -49,18 +53,9 @@ pub(super) fn bounded(name: String) -> String {
     if name.len() <= MAX_NAME {
         return name;
     }
-    let hash = digest(&name);
+    let hash = digest(&name, HASH);
     let kept: String = name.chars().take(MAX_NAME - hash.len() - 1).collect();
     format!("{}-{hash}", kept.trim_end_matches(['-', '.']))
-}
-
-/// 64 bits of a hash, in hexadecimal digits.
-fn digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash.iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

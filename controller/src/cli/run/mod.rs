@@ -9,7 +9,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -19,13 +19,14 @@ use self::summary::Summary;
 use self::tools::{ProxyArgs, Tools};
 use super::cluster::{ClusterArgs, DrillArgs, block_on};
 use super::start::{warn_of_unknown, warn_of_unreadable};
-use super::{Outcome, output, time};
+use super::wait::WaitArgs;
+use super::{Outcome, output};
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::Site;
-use crate::oneshot::manifest::full_name;
 use crate::oneshot::plan::{Plan, new_id};
 use crate::reconcile::named;
 use crate::resources::conditions::Status;
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
 
 const EXAMPLES: &str = "\
@@ -72,9 +73,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
-    /// How long the edge is waited for
-    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = time::parse_duration)]
-    wait: i64,
+    #[command(flatten)]
+    wait: WaitArgs,
 
     #[command(flatten)]
     proxy: ProxyArgs,
@@ -210,7 +210,7 @@ async fn with_drill(
     progress: &Progress,
     summary: &mut Summary,
 ) -> Result<u8, Box<dyn Error>> {
-    let limit = Duration::from_secs(args.wait.unsigned_abs());
+    let limit = args.wait.limit();
     let keys = [key.clone()];
     let edge = tokio::select! {
         edge = site.wait_for_edge((&plan.gate, &keys), Some(plan.question()), limit) => edge?,

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::super::output;
 use crate::oneshot::drill::now;
-use crate::oneshot::manifest::full_name;
 use crate::oneshot::plan::Plan;
 use crate::proxy::Counts;
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
 
 #[derive(Debug, Serialize)]

@@ -3,7 +3,6 @@
 
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,12 +11,13 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::super::proxy::TrustArgs;
 use super::super::{output, time};
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::now;
-use crate::oneshot::manifest::full_name;
 use crate::oneshot::plan::Plan;
-use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Tally, Trust, Upstream};
+use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Tally, Upstream};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
 
 /// The name of the context's file.
@@ -37,13 +37,8 @@ pub(super) struct ProxyArgs {
     #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = time::parse_lifetime)]
     lifetime: i64,
 
-    /// The authorities that the edge's certificate may come from, as PEM [default: the system's]
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-
-    /// Take any certificate of the edge, for labs: whoever sits in between reads the requests
-    #[arg(long, conflicts_with = "ca_file")]
-    insecure_skip_verify: bool,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// The running parts.
@@ -80,7 +75,8 @@ impl Tools {
                 let signer = Arc::new(signer(plan, key, args.lifetime, "proxy-")?);
                 let mut settings = Settings::new(upstream, signer, time::now);
                 settings.hosts = plan.hosts();
-                settings.trust = args.trust();
+                args.trust.warn();
+                settings.trust = args.trust.trust();
                 let proxy = Proxy::bind(settings).await?;
                 Some(Running {
                     address: format!("http://{}", proxy.address()),
@@ -156,14 +152,6 @@ impl ProxyArgs {
         };
         let scheme = if probe.tls { "https" } else { "http" };
         Ok(Some(format!("{scheme}://{}", probe.address).parse()?))
-    }
-
-    fn trust(&self) -> Trust {
-        match (&self.ca_file, self.insecure_skip_verify) {
-            (Some(path), _) => Trust::File(path.clone()),
-            (None, true) => Trust::Anyone,
-            (None, false) => Trust::System,
-        }
     }
 }
 

@@ -7,8 +7,8 @@ use drill_context::{DrillId, Environment, KeyId};
 use super::super::cluster::{ClusterArgs, Connected, block_on};
 use crate::api::DrillGate;
 use crate::keyfile::Jwk;
-use crate::oneshot::manifest::full_name;
 use crate::oneshot::standing::find;
+use crate::resources::metadata::full_name;
 
 /// What is asked of the cluster.
 pub(super) struct Question<'a> {

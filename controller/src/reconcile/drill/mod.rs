@@ -208,7 +208,7 @@ impl Work<'_> {
             }
         }
         let stood = status.phase == Some(Phase::Active);
-        objects::apply(self.context, self.drill, whole(&wanted.objects), stood).await?;
+        objects::apply(self.context, self.drill, wanted.objects.whole(), stood).await?;
         if !wanted.is_listed {
             plugin::list(self.context, self.id, &wanted.objects.activation).await?;
         }
@@ -321,16 +321,8 @@ struct Wanted {
     is_listed: bool,
 }
 
-/// Its whole objects, in the order in which they are applied.
-fn whole(objects: &DrillObjects) -> impl Iterator<Item = &Object> {
-    objects
-        .destination_rules
-        .iter()
-        .chain(&objects.virtual_services)
-}
-
 fn references(objects: &DrillObjects) -> Vec<ObjectRef> {
-    let mut all: Vec<ObjectRef> = whole(objects).map(Object::reference).collect();
+    let mut all: Vec<ObjectRef> = objects.whole().map(Object::reference).collect();
     all.sort();
     all
 }

@@ -45,7 +45,7 @@ pub fn next(drill: &Drill, seen: impl FnOnce() -> Seen, now: &Time) -> Step {
     if drill.metadata.deletion_timestamp.is_some() {
         return if is_held { Step::Forget } else { Step::Rest };
     }
-    if matches!(status.phase, Some(Phase::Ended | Phase::Failed)) {
+    if drill.is_over() {
         return Step::Rest;
     }
     if status.phase == Some(Phase::Ending) || expires_at(drill).is_some_and(|end| end.0 <= now.0) {

@@ -19,7 +19,7 @@ use super::context::{AT_REST, Context};
 use super::error::Error;
 use super::writer::reference;
 use crate::api::{Drill, DrillSchedule, DrillScheduleStatus, ObjectRef};
-use crate::resources::metadata::{namespace_of, rfc3339};
+use crate::resources::metadata::{full_name, namespace_of, rfc3339};
 use calendar::{Calendar, Minute};
 pub use manifest::of_command;
 pub use measure::measure;
@@ -153,11 +153,7 @@ impl Work<'_> {
 
     async fn miss(&self, missed: &Missed) {
         let note = sentence(missed);
-        let name = format!(
-            "{}/{}",
-            namespace_of(self.schedule),
-            self.schedule.name_any()
-        );
+        let name = full_name(self.schedule);
         tracing::warn!(schedule = name, "{note}");
         let word = reason_of(&missed.why);
         self.tell(EventType::Warning, word, note).await;

@@ -204,8 +204,7 @@ pub fn drills_of(schedule: &DrillSchedule, all: &[Arc<Drill>]) -> Vec<Arc<Drill>
 
 /// Whether a drill is not over, and is not being deleted.
 pub fn is_living(drill: &Drill) -> bool {
-    let is_over = matches!(drill.phase(), Some(Phase::Ended | Phase::Failed));
-    drill.metadata.deletion_timestamp.is_none() && !is_over
+    drill.metadata.deletion_timestamp.is_none() && !drill.is_over()
 }
 
 fn has_begun(drill: &Drill) -> bool {

@@ -9,8 +9,9 @@ use super::{Reason, Refusal};
 use crate::api::{Drill, DrillGate, DrillRoute, Mode};
 use crate::istio::{Gateway, VirtualService};
 use crate::resources::hosts::{
-    MAX_HOST, accepts, covers, drill_host_length, full_name, gateways, is_bound, is_under,
+    MAX_HOST, accepts, covers, drill_host_length, gateways, is_bound, is_under,
 };
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::{DRILL_ID, namespace_of};
 use crate::resources::service::{Service, service};
 

@@ -6,7 +6,8 @@ use super::servers::{answering, refused};
 use super::{Reason, Refusal};
 use crate::api::DrillGate;
 use crate::istio::{Gateway, WorkloadSelector};
-use crate::resources::hosts::{accepts, full_name, gateways, is_under, sees_requests};
+use crate::resources::hosts::{accepts, gateways, is_under, sees_requests};
+use crate::resources::metadata::full_name;
 use crate::resources::metadata::namespace_of;
 
 /// What is known of the cluster around a gate.

@@ -1,7 +1,8 @@
 //! Servers of Gateways that would leave a drill's routes out.
 
 use crate::istio::{Gateway, Server};
-use crate::resources::hosts::{accepts, full_name, redirects, sees_requests};
+use crate::resources::hosts::{accepts, redirects, sees_requests};
+use crate::resources::metadata::full_name;
 
 /// The servers of `gateway` that answer requests themselves, with their place in the list.
 pub(super) fn answering(gateway: &Gateway) -> impl Iterator<Item = (usize, &Server)> {
