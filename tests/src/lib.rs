@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod bench;
+mod command_line;
 pub mod control_plane;
 pub mod gate;
 mod grpc;
@@ -16,6 +17,7 @@ mod raw;
 pub mod socket;
 pub mod traffic;
 
+pub use command_line::{binary, drillgate};
 pub use grpc::{check_health, health_router};
 pub use harness::{Harness, SANDBOX, envoy};
 pub use module::{MODULE_VARIABLE, module, module_path, sha256};

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use drillgate::lab::Request;
@@ -11,9 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::process::Process;
 use super::rights::NAMESPACE;
-
-/// The environment variable that names the binary `drillgate`.
-pub const BINARY_VARIABLE: &str = "DRILLGATE_BINARY";
+use crate::binary;
 
 /// How long a start may take on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -163,15 +161,5 @@ impl Controller {
         if timeout(START, ended).await.is_err() {
             panic!("it runs on:\n{}", self.process.log_tail());
         }
-    }
-}
-
-fn binary() -> PathBuf {
-    let named = std::env::var_os(BINARY_VARIABLE).map(PathBuf::from);
-    match named.filter(|path| path.is_file()) {
-        Some(binary) => binary,
-        None => panic!(
-            "{BINARY_VARIABLE} does not name the binary drillgate: run the suites with `make integration`"
-        ),
     }
 }

@@ -32,7 +32,7 @@ use self::start::apiserver;
 use self::tools::tool;
 
 pub use self::audit::{Request, tally};
-pub use self::controller::{BINARY_VARIABLE, Controller};
+pub use self::controller::Controller;
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
 pub use self::scene::{GATE, Scene, key};

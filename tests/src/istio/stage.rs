@@ -36,7 +36,7 @@ pub struct Stage {
     pub sandbox: Upstream,
     address: SocketAddr,
     label: String,
-    probes: AtomicU64,
+    unprotected: AtomicU64,
 }
 
 impl Stage {
@@ -54,7 +54,7 @@ impl Stage {
             production,
             address: free_address(),
             label,
-            probes: AtomicU64::new(0),
+            unprotected: AtomicU64::new(0),
             scene,
         };
         let scene = &stage.scene;
@@ -145,18 +145,20 @@ impl Stage {
     /// Applies `gate`, and waits until the controller says that it is ready.
     ///
     /// # Panics
-    /// If it does not become so.
+    /// If it does not become so, or a probe of the controller's has reached production meanwhile.
     pub async fn install(&self, gate: Value) {
+        let before = self.production.drill_requests();
         self.scene.apply(gate).await;
         self.gate_ready().await;
-        self.protected();
+        let after = self.production.drill_requests();
+        assert_eq!(after, before, "production saw a probe");
     }
 
     /// Says that the gateway has the gate's policy by now. Until then the header means nothing to
-    /// it, and the controller's own probes, which carry it, are answered by production.
+    /// it, and what a test has sent to find that out is answered by production.
     pub fn protected(&self) {
         let seen = self.production.drill_requests();
-        self.probes.store(seen, Ordering::SeqCst);
+        self.unprotected.store(seen, Ordering::SeqCst);
     }
 
     /// Waits until the gate is ready, as it stands now.
@@ -263,7 +265,7 @@ impl Stage {
     pub async fn assert_production_untouched(&self) {
         assert_eq!(
             self.production.drill_requests(),
-            self.probes.load(Ordering::SeqCst),
+            self.unprotected.load(Ordering::SeqCst),
             "production saw a drill request"
         );
         let plain = Request::get("orders.example.com", "/still-there");

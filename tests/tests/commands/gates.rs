@@ -42,6 +42,16 @@ async fn a_gate_is_installed_once_checked_and_taken_away() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gate_may_come_by_standard_input() {
+    let desk = Desk::new().await;
+    let install = ["gate", "install", "-f", "-", "--yes"];
+    let gate = std::fs::File::open(desk.folder.path().join("gate.yaml")).expect("a file");
+    let child = desk.command(&install).stdin(gate).spawn();
+    let done = finish(child.expect("start the binary")).await;
+    done.assert(0).says("installed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_touches_listeners_is_done_unasked() {
     let desk = Desk::new().await;
     let done = desk.run(&["gate", "install", "-f", "gate.yaml"]).await;

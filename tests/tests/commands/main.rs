@@ -10,10 +10,10 @@ mod standing;
 mod together;
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use drillgate_tests::control_plane::{BINARY_VARIABLE, ControlPlane, Scene, key};
+use drillgate_tests::control_plane::{ControlPlane, Scene, key};
+use drillgate_tests::drillgate;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -99,23 +99,7 @@ impl Desk {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let binary = std::env::var_os(BINARY_VARIABLE);
-        let binary = binary.unwrap_or_else(|| {
-            panic!("{BINARY_VARIABLE} does not name the binary drillgate: run the suites with `make integration`")
-        });
-        let mut command = Command::new(binary);
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            // Nothing of the developer's: neither a proxy, nor a key, nor another cluster.
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
+        drillgate(arguments, self.folder.path(), &self.kubeconfig)
     }
 
     fn start(&self, arguments: &[&str]) -> Child {

@@ -1,13 +1,12 @@
 //! A person, or a pipeline, with a kubeconfig and a folder of files.
 
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::time::Duration;
 
-use drillgate_tests::control_plane::{BINARY_VARIABLE, ControlPlane, key};
+use drillgate_tests::control_plane::{ControlPlane, key};
+use drillgate_tests::drillgate;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::time::timeout;
 
 /// How long a command may take on a busy machine.
@@ -49,17 +48,8 @@ impl Desk {
 
     /// Runs `drillgate` with these arguments, which has to succeed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
-        let binary = std::env::var_os(BINARY_VARIABLE).expect("the binary's path");
-        let output = Command::new(binary)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            // Nothing of the developer's: neither a proxy, nor a key, nor another cluster.
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output();
+        let mut command = drillgate(arguments, self.folder.path(), &self.kubeconfig);
+        let output = command.output();
         let output = timeout(LIMIT, output)
             .await
             .expect("it ends")

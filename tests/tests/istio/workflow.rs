@@ -96,7 +96,6 @@ async fn a_drill_around_a_command_reaches_the_sandbox_and_its_end_leaves_nothing
     desk.run(&["gate", "install", "-f", "gate.yaml", "--yes"])
         .await
         .says("edge True");
-    stage.protected();
     let of_the_gate = stage.scene.ours().await;
 
     let script = "set -e; curl -sS --fail $DRILL_PROXY/by-proxy; \

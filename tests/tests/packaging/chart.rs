@@ -140,7 +140,7 @@ fn the_pod_has_nothing_that_it_does_not_need() {
 
 #[test]
 fn the_flags_of_the_deployment_are_those_of_the_binary() {
-    let binary = std::env::var(drillgate_tests::control_plane::BINARY_VARIABLE).unwrap();
+    let binary = drillgate_tests::binary();
     let help = std::process::Command::new(binary)
         .args(["controller", "--help"])
         .output()

@@ -6,8 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use drillgate_tests::MODULE_VARIABLE;
-use drillgate_tests::control_plane::BINARY_VARIABLE;
+use drillgate_tests::{MODULE_VARIABLE, binary};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -70,7 +69,7 @@ fn stripped(folder: &Path) -> PathBuf {
     let stripped = folder.join("stripped");
     let mut strip = Command::new("strip");
     strip.arg("--strip-all").arg("-o").arg(&stripped);
-    printed(&strip.arg(named(BINARY_VARIABLE)).output().unwrap());
+    printed(&strip.arg(binary()).output().unwrap());
     stripped
 }
 
