@@ -1,13 +1,15 @@
 //! What has to be looked at again when something else has changed.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::cluster::Sender;
 use super::made::Made;
 use super::plugin::active_list;
 use crate::api::{Drill, DrillGate, DrillSchedule, Phase};
+use crate::resources::conditions::{ACCEPTED, Status};
 use crate::resources::metadata::{DRILL, GATE, gate_label};
 
 /// Sets reconciliations off.
@@ -56,9 +58,14 @@ impl Triggers {
         if let (Some(owner), Some(namespace)) = (owner.next(), object.namespace()) {
             self.send_gate(ObjectRef::new(&owner.name).within(&namespace));
         }
-        // A drill whose entry in the active list is gone, or is another one than it should be.
+        let Some(listed) = active_list(object) else {
+            return;
+        };
+        // A drill whose entry in the active list is gone, or is another one than it should be; and
+        // one that could not begin without the list.
         for drill in self.drills.state() {
-            if drill_lives(&drill) && is_of_gate(&gate_of(&drill)) && !is_listed(object, &drill) {
+            let looks = waits_for_gate(&drill) || drill_lives(&drill) && !is_in(listed, &drill);
+            if looks && is_of_gate(&gate_of(&drill)) {
                 self.send_drill(ObjectRef::from_obj(&*drill));
             }
         }
@@ -140,18 +147,23 @@ fn drill_lives(drill: &Drill) -> bool {
     matches!(drill.phase(), Some(Phase::Active | Phase::Programming))
 }
 
-/// Whether a plugin's active list has the drill. Any other object of the gate has no list, and
-/// says nothing about drills.
-fn is_listed(object: &Made, drill: &Drill) -> bool {
-    let Some(drills) = active_list(object) else {
-        return true;
+/// Whether a drill has not begun, and nothing but its gate is known to keep it.
+fn waits_for_gate(drill: &Drill) -> bool {
+    let is_refused = |condition: &Condition| {
+        condition.type_ == ACCEPTED && condition.status == Status::False.as_str()
     };
+    let told = drill.status.iter().flat_map(|status| &status.conditions);
+    matches!(drill.phase(), None | Some(Phase::Pending)) && !told.into_iter().any(is_refused)
+}
+
+/// Whether a plugin's active list has the drill.
+fn is_in(listed: &Map<String, Value>, drill: &Drill) -> bool {
     let id = drill
         .status
         .as_ref()
         .and_then(|status| status.drill_id.as_deref());
     let environment = id
-        .and_then(|id| drills.get(id))
+        .and_then(|id| listed.get(id))
         .and_then(|entry| entry.get("environment"));
     environment.and_then(Value::as_str) == Some(drill.spec.environment.as_str())
 }

@@ -163,3 +163,15 @@ impl Controller {
         }
     }
 }
+
+impl Drop for Controller {
+    /// A test that fails says what the controller did.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "the controller's log ends with:\n{}",
+                self.process.log_tail()
+            );
+        }
+    }
+}
