@@ -2,9 +2,11 @@
 
 pub mod api;
 mod causes;
+pub mod checks;
 pub mod cli;
 pub mod demo;
 mod digest;
+pub mod evidence;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;

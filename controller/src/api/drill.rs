@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{DNS_LABEL, DNS_NAME, is_default};
-use super::{DrillStatus, Duration, Phase};
+use super::{Check, DrillStatus, Duration, Objectives, Phase};
 
 /// Owned mode needs to know production, authority mode must not.
 const PRODUCTION: &str = "self.routes.all(r, has(r.production) == (self.mode == 'Owned'))";
@@ -110,6 +110,16 @@ pub struct DrillSpec {
     /// What protects the sandbox from the drill.
     #[serde(default, skip_serializing_if = "is_default")]
     pub circuit_breaker: CircuitBreaker,
+
+    /// What the drill proves, in the order in which it is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub checks: Vec<Check>,
+
+    /// What the drill as a whole is held to.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub objectives: Objectives,
 }
 
 impl Drill {

@@ -6,6 +6,7 @@
 //! what can be seen to be wrong from one object alone. What needs a look at other objects is
 //! refused by [`crate::resources::refusal`].
 
+mod checks;
 mod drill;
 mod duration;
 mod explained;
@@ -17,6 +18,7 @@ mod status;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
+pub use checks::{Check, CommandCheck, Objectives, Retry, Severity};
 pub use drill::{
     CircuitBreaker, Destination, Drill, DrillRoute, DrillSpec, GateRef, Mode, Retries,
 };

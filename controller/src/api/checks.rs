@@ -1,0 +1,114 @@
+//! What a drill proves: its checks, and what is asked of it as a whole.
+
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Duration;
+use super::parts::{DNS_LABEL, is_default};
+
+/// A check is of one kind.
+const ONE_KIND: &str = "[has(self.command)].filter(x, x).size() == 1";
+
+/// One question that the drill answers, by a request through the edge, by a look into a database,
+/// or by a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: command"))]
+pub struct Check {
+    /// What it is called, in results and reports: a DNS label.
+    #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
+    pub name: String,
+
+    /// What follows if it fails. Required: the drill has failed. Informative: it is told, and no
+    /// more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub severity: Severity,
+
+    /// How long one try may take.
+    #[serde(default = "default_timeout")]
+    pub timeout: Duration,
+
+    /// When a try that failed is followed by another.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub retry: Retry,
+
+    /// A program, which ends with 0 if all is well. From `drillgate run` only: the controller runs
+    /// no programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandCheck>,
+}
+
+impl Check {
+    /// Its kind, as the field is called.
+    pub fn kind(&self) -> &'static str {
+        "command"
+    }
+}
+
+/// What follows if a check fails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Severity {
+    /// The drill has failed.
+    #[default]
+    Required,
+    /// It is told, and no more.
+    Informative,
+}
+
+/// When a try that failed is followed by another. The pause doubles from one try to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Retry {
+    /// For how long, from the first try; 0s for one try only.
+    #[serde(rename = "for")]
+    pub lasts: Duration,
+
+    /// The first pause.
+    pub interval: Duration,
+
+    /// The longest pause.
+    pub max_interval: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            lasts: Duration::from_secs(0),
+            interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A program that checks something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommandCheck {
+    /// The program and its arguments. No shell reads them: write `sh`, `-c` for one.
+    #[schemars(
+        length(min = 1, max = 64),
+        inner(length(min = 1, max = 4096)),
+        extend("x-kubernetes-list-type" = "atomic")
+    )]
+    pub argv: Vec<String>,
+}
+
+/// What the drill as a whole is held to, as a business continuity plan says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Objectives {
+    /// Recovery time objective: how much time may pass from the beginning of the recovery until all
+    /// required checks have passed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rto: Option<Duration>,
+
+    /// Recovery point objective: how much older than the beginning of the recovery the newest
+    /// restored data may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rpo: Option<Duration>,
+}
+
+fn default_timeout() -> Duration {
+    Duration::from_secs(10)
+}
