@@ -60,9 +60,9 @@ pub enum Severity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Retry {
-    /// For how long, from the first try; 0s for one try only.
-    #[serde(rename = "for")]
-    pub lasts: Duration,
+    /// For how long, from the first try. There is one try only if absent.
+    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
+    pub lasts: Option<Duration>,
 
     /// The first pause.
     pub interval: Duration,
@@ -74,7 +74,7 @@ pub struct Retry {
 impl Default for Retry {
     fn default() -> Retry {
         Retry {
-            lasts: Duration::from_secs(0),
+            lasts: None,
             interval: Duration::from_secs(1),
             max_interval: Duration::from_secs(10),
         }

@@ -39,7 +39,10 @@ pub async fn run(
 async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
     let mut outcome = not_run(check);
     let begun = Instant::now();
-    let lasts = Duration::from_secs(check.retry.lasts.as_secs().into());
+    let lasts = check.retry.lasts.as_ref();
+    let lasts = lasts.map_or(Duration::ZERO, |lasts| {
+        Duration::from_secs(lasts.as_secs().into())
+    });
     let mut pauses = Pauses::of(&check.retry);
     while Instant::now() < context.deadline {
         let try_begun = Instant::now();
@@ -174,7 +177,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let marker = folder.path().join("marker");
         let script = format!("mkdir {} && exit 1 || exit 0", marker.display());
-        let again = check("late", &script, "retry: {for: 30s, interval: 0s}");
+        let again = check("late", &script, "retry: {for: 30s, interval: 1s}");
         let outcomes = run(&[again], &context(LONG), |_| {}).await;
         assert_eq!(
             (outcomes[0].verdict, outcomes[0].tries),
