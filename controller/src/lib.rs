@@ -4,6 +4,7 @@ pub mod api;
 mod causes;
 pub mod checks;
 pub mod cli;
+pub mod controls;
 pub mod demo;
 mod digest;
 pub mod evidence;

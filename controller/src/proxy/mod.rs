@@ -29,6 +29,7 @@ pub use context_file::ContextFile;
 pub use error::Error;
 pub use hosts::Hosts;
 pub use outgoing::outgoing;
+pub(crate) use sender::connect;
 pub use server::{Proxy, Settings};
 pub use signer::Signer;
 pub use tally::{Counts, Tally};

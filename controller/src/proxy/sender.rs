@@ -36,16 +36,7 @@ pub(super) struct Sender {
 impl Sender {
     /// `tls` is for an `https` upstream; `limit` is that of connecting, TLS included.
     pub(super) fn new(upstream: &Upstream, tls: Option<&ClientConfig>, limit: Duration) -> Sender {
-        let connector = |protocol: &'static [u8]| Connector {
-            upstream: Arc::new(upstream.clone()),
-            protocol,
-            tls: tls.map(|tls| {
-                let mut tls = tls.clone();
-                tls.alpn_protocols = vec![protocol.to_vec()];
-                Arc::new(tls)
-            }),
-            limit,
-        };
+        let connector = |protocol| Connector::new(upstream, tls, protocol, limit);
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new());
         let http1 = builder.build(connector(b"http/1.1"));
@@ -71,6 +62,22 @@ impl Sender {
     }
 }
 
+/// A connection for HTTP/1.1 to the upstream; `host` is the TLS server's name. It may take as long
+/// as `limit`.
+///
+/// # Errors
+/// If there is none in time.
+pub(crate) async fn connect(
+    upstream: &Upstream,
+    tls: Option<&ClientConfig>,
+    host: &str,
+    limit: Duration,
+) -> io::Result<Box<dyn Stream>> {
+    let connector = Connector::new(upstream, tls, b"http/1.1", limit);
+    let host = host.parse().map_err(io::Error::other)?;
+    connector.connect(host).await
+}
+
 /// Connects to the upstream, whatever host a request is for; that host is the TLS server's name.
 #[derive(Debug, Clone)]
 struct Connector {
@@ -81,6 +88,24 @@ struct Connector {
 }
 
 impl Connector {
+    fn new(
+        upstream: &Upstream,
+        tls: Option<&ClientConfig>,
+        protocol: &'static [u8],
+        limit: Duration,
+    ) -> Connector {
+        Connector {
+            upstream: Arc::new(upstream.clone()),
+            protocol,
+            tls: tls.map(|tls| {
+                let mut tls = tls.clone();
+                tls.alpn_protocols = vec![protocol.to_vec()];
+                Arc::new(tls)
+            }),
+            limit,
+        }
+    }
+
     async fn connect(self, host: Uri) -> io::Result<Box<dyn Stream>> {
         let limit = self.limit;
         let connected = timeout(limit, self.connect_in_time(host)).await;
@@ -127,7 +152,7 @@ impl Service<Uri> for Connector {
 }
 
 /// A connection, with TLS or without.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

@@ -39,7 +39,7 @@ pub struct Counts {
 
 /// A request that is under way. Dropped, it counts as [`Verdict::Unanswered`].
 #[derive(Debug)]
-pub(super) struct UnderWay {
+pub(crate) struct UnderWay {
     tally: Arc<Tally>,
     verdict: Verdict,
 }
@@ -51,7 +51,7 @@ impl Tally {
     }
 
     /// Counts a request as sent.
-    pub(super) fn send(self: &Arc<Self>) -> UnderWay {
+    pub(crate) fn send(self: &Arc<Self>) -> UnderWay {
         self.lock().sent += 1;
         UnderWay {
             tally: Arc::clone(self),
@@ -71,7 +71,7 @@ impl Tally {
 
 impl UnderWay {
     /// Ends with this verdict.
-    pub(super) fn end(mut self, verdict: Verdict) {
+    pub(crate) fn end(mut self, verdict: Verdict) {
         self.verdict = verdict;
     }
 }

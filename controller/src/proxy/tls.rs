@@ -35,7 +35,7 @@ impl Trust {
     ///
     /// # Errors
     /// [`Error::CaFile`] and [`Error::Tls`].
-    pub(super) fn client(&self) -> Result<ClientConfig, Error> {
+    pub(crate) fn client(&self) -> Result<ClientConfig, Error> {
         let builder = tls::client().map_err(|error| Error::Tls(error.to_string()))?;
         let roots = match self {
             Trust::System => tls::system_roots().map_err(Error::Tls)?,

@@ -27,7 +27,7 @@ impl Upstream {
     }
 
     /// Whether it speaks TLS.
-    pub(super) fn tls(&self) -> bool {
+    pub(crate) fn tls(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 

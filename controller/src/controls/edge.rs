@@ -1,0 +1,176 @@
+//! Asks an edge what it has to refuse.
+//!
+//! A control bears the header of a drill, and production must not see one even where the edge is
+//! broken. So each connection is first asked for what the gate's native policy refuses without the
+//! header; only where that is refused controls are sent on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drill_context::HEADER_NAME;
+use http::header::HOST;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::rustls::ClientConfig;
+
+use super::attempt::{Attempt, Subject, guarded_host};
+use crate::causes::with_causes;
+use crate::proxy::{self, Tally, Trust, Upstream, Verdict, connect, judge};
+
+/// A refusal has a few hundred bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// An edge that controls are sent to.
+#[derive(Debug)]
+pub struct Edge {
+    upstream: Upstream,
+    tls: Option<ClientConfig>,
+    server: String,
+    domain: String,
+    limit: Duration,
+    tally: Arc<Tally>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Who answered.
+    pub verdict: Verdict,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let status = self.status.as_u16();
+        match &self.verdict {
+            Verdict::Refused(code) => write!(f, "{status} {code}"),
+            Verdict::Routed => write!(f, "{status} of the sandbox"),
+            Verdict::SandboxUnreachable => write!(f, "{status} sandbox-unreachable"),
+            _ => write!(f, "{status} without a verdict of the filter"),
+        }
+    }
+}
+
+/// A connection on which the gate's policy is in force.
+struct Guarded {
+    sender: SendRequest<Empty<Bytes>>,
+    /// Drives it; it ends with it.
+    _connection: JoinSet<hyper::Result<()>>,
+}
+
+impl Edge {
+    /// The edge at `upstream` of the gate that `subject` goes through; for TLS, the server's name is
+    /// the drill's host, whatever host a control names. Each answer may take as long as `limit`.
+    /// What is sent with the header is counted in `tally`.
+    ///
+    /// # Errors
+    /// If `trust` cannot be read.
+    pub fn new(
+        upstream: Upstream,
+        trust: &Trust,
+        subject: &Subject,
+        limit: Duration,
+        tally: Arc<Tally>,
+    ) -> Result<Edge, proxy::Error> {
+        let tls = upstream.tls().then(|| trust.client()).transpose()?;
+        Ok(Edge {
+            upstream,
+            tls,
+            server: subject.host.clone(),
+            domain: subject.domain.clone(),
+            limit,
+            tally,
+        })
+    }
+
+    /// Sends a request and gives what came back.
+    ///
+    /// # Errors
+    /// Why nothing came back, or nothing was sent, in a sentence.
+    pub async fn ask(&self, attempt: &Attempt) -> Result<Answer, String> {
+        let request = request(&attempt.host, &attempt.values)?;
+        let answered = timeout(self.limit, async {
+            let mut connection = self.open().await?;
+            if attempt.values.is_empty() {
+                return connection.send(request).await;
+            }
+            let under_way = self.tally.send();
+            let answer = connection.send(request).await;
+            under_way.end(match &answer {
+                Ok(answer) => answer.verdict.clone(),
+                Err(_) => Verdict::Failed,
+            });
+            answer
+        });
+        answered
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {:?}", self.limit)))
+    }
+
+    async fn open(&self) -> Result<Guarded, String> {
+        let upstream = &self.upstream;
+        let stream = connect(upstream, self.tls.as_ref(), &self.server, self.limit).await;
+        let stream = stream.map_err(|error| format!("{upstream}: {}", with_causes(&error)))?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| format!("{upstream}: {}", with_causes(&error)))?;
+        let mut driver = JoinSet::new();
+        driver.spawn(connection);
+        let mut guarded = Guarded {
+            sender,
+            _connection: driver,
+        };
+        let host = guarded_host(&self.domain);
+        let answer = guarded.send(request(&host, &[])?).await?;
+        if answer.status != StatusCode::FORBIDDEN {
+            return Err(format!(
+                "nothing was sent: {host} without the header got {answer}, and the gate's policy has to refuse it with 403; without the policy production might have seen the request"
+            ));
+        }
+        Ok(guarded)
+    }
+}
+
+impl Guarded {
+    async fn send(&mut self, request: Request<Empty<Bytes>>) -> Result<Answer, String> {
+        let broken = |error: hyper::Error| format!("the connection broke: {}", with_causes(&error));
+        self.sender.ready().await.map_err(broken)?;
+        let response = self.sender.send_request(request).await.map_err(broken)?;
+        let (head, body) = response.into_parts();
+        drain(body).await?;
+        let head = Response::from_parts(head, ()).into_parts().0;
+        Ok(Answer {
+            status: head.status,
+            verdict: judge(&head),
+        })
+    }
+}
+
+/// What is left of an answer stands in the way of the next.
+async fn drain(body: Incoming) -> Result<(), String> {
+    let read = Limited::new(body, MAX_BODY).collect().await;
+    read.map_err(|error| format!("the answer broke off: {}", with_causes(error.as_ref())))?;
+    Ok(())
+}
+
+fn request(host: &str, values: &[String]) -> Result<Request<Empty<Bytes>>, String> {
+    let value = |text: &str| {
+        HeaderValue::from_str(text).map_err(|_| format!("{text:?} cannot stand in a header"))
+    };
+    // The URI of a request by default is `/`.
+    let mut request = Request::new(Empty::new());
+    request.headers_mut().insert(HOST, value(host)?);
+    for token in values {
+        let mut token = value(token)?;
+        token.set_sensitive(true);
+        request.headers_mut().append(HEADER_NAME, token);
+    }
+    Ok(request)
+}
