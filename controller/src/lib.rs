@@ -1,6 +1,7 @@
 //! The controller and the command line of drillgate.
 
 pub mod api;
+pub mod audit;
 mod causes;
 pub mod checks;
 pub mod cli;

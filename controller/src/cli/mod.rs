@@ -3,6 +3,7 @@
 //! A command reads its arguments, its key and the clock at its edge and hands them to plain
 //! functions, which are what the tests call.
 
+mod audit;
 mod cluster;
 mod completion;
 mod controller;
@@ -62,7 +63,7 @@ Examples:
 
 Exit codes:
   0  done
-  1  the answer is no: verify, demo, diff, status and others say in their help what that means
+  1  the answer is no: verify, demo, diff, status, audit and others say in their help what that means
   2  usage, input that cannot be read, or what cannot be carried out here
   4  the cluster cannot be reached, or does not let us
   5  the edge did not run with it in time";
@@ -88,6 +89,7 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     Proxy(proxy::ProxyArgs),
+    Audit(audit::AuditArgs),
     Crds(crds::CrdsArgs),
     Completion(completion::CompletionArgs),
 }
@@ -133,6 +135,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&args, now),
         Command::Keys(command) => keys::run(&command),
         Command::Proxy(args) => proxy::run(&args),
+        Command::Audit(args) => audit::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Completion(args) => completion::run(&args),
     };

@@ -2,6 +2,7 @@
 // The lints that keep the product from panicking let tests do so, but see only their functions.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used)]
 
+mod audit;
 mod help;
 mod keys;
 mod proxy;

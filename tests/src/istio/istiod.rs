@@ -142,6 +142,11 @@ fn mesh_config(xds: u16) -> Value {
         let format = json!({"text": "%REQ(:AUTHORITY)% %FILTER_STATE(wasm.drill_id:PLAIN)%\n"});
         json!({"name": name, "envoyFileAccessLog": {"path": path, "logFormat": format}})
     };
+    let mut providers = vec![
+        log("drills", "drills.log"),
+        log("everything", "everything.log"),
+    ];
+    providers.extend(documented_providers());
     json!({
         "rootNamespace": ROOT_NAMESPACE,
         "ingressControllerMode": "OFF",
@@ -151,7 +156,19 @@ fn mesh_config(xds: u16) -> Value {
             "discoveryAddress": format!("127.0.0.1:{xds}"),
             "controlPlaneAuthPolicy": "NONE",
         },
-        "extensionProviders": [log("drills", "drills.log"), log("everything", "everything.log")],
+        "extensionProviders": providers,
         "defaultProviders": {"accessLogging": ["everything"]},
     })
+}
+
+/// The providers that `docs/siem.md` shows, as they stand there; but a file in place of a terminal.
+fn documented_providers() -> Vec<Value> {
+    let page = include_str!("../../../docs/siem.md");
+    let blocks = page.split("```").skip(1).step_by(2);
+    let blocks = blocks.filter_map(|block| block.strip_prefix("yaml\nextensionProviders:\n"));
+    let listed = blocks.flat_map(|block| {
+        let block = block.replace("/dev/stdout", "audit.log");
+        serde_saphyr::from_str::<Vec<Value>>(&block).expect("a list of providers")
+    });
+    listed.collect()
 }

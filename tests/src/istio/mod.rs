@@ -5,12 +5,14 @@
 //! number of them stand side by side; services are ServiceEntries with endpoints on loopback, since
 //! Kubernetes refuses those. Mutual TLS is off and there is no certificate authority.
 
+mod collector;
 mod gateway;
 mod istiod;
 mod mesh;
 mod module_cache;
 mod stage;
 
+pub use collector::Collector;
 pub use gateway::IngressGateway;
 pub use istiod::Istiod;
 pub use mesh::Mesh;

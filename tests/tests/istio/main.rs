@@ -7,6 +7,7 @@ mod failures;
 mod guard;
 mod production;
 mod settings;
+mod siem;
 mod workflow;
 
 use std::time::Duration;
