@@ -4,4 +4,5 @@
 //! |---|---|
 //! | what is known of a run, and whether the drill has failed | `record.rs` |
 
+pub mod ledger;
 pub mod record;

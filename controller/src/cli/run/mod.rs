@@ -1,6 +1,8 @@
 //! `drillgate run`: a drill around a command.
 
 mod child;
+#[allow(dead_code)]
+mod counting;
 mod signals;
 mod summary;
 mod tools;
