@@ -36,7 +36,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -46,6 +46,9 @@ demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS
 
 istio-demo: tools module control-plane istio binary ## the same on a real Istio, with the controller (builds it, once)
 	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
+
+compare: tools module control-plane istio binary ## other ways to steer, through the same requests on a real Istio
+	@$(CARGO) run --quiet --package drillgate-tests --bin compare
 
 test: lint unit wasm integration oldest ## everything that CI runs
 

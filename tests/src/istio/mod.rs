@@ -6,6 +6,7 @@
 //! Kubernetes refuses those. Mutual TLS is off and there is no certificate authority.
 
 mod collector;
+pub mod comparison;
 mod gateway;
 mod istiod;
 mod mesh;

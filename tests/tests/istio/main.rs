@@ -1,6 +1,7 @@
 //! The whole of drillgate on a real Istio: etcd, kube-apiserver, istiod, pilot-agent with Envoy, the
 //! controller as a process, and clients.
 
+mod comparison;
 mod delivery;
 mod desk;
 mod failures;
@@ -29,12 +30,17 @@ async fn started() -> Stage {
 
 /// The same, where production serves `router` beside what it always does.
 async fn serving(router: Router) -> Stage {
-    static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
     let mesh = Mesh::shared().await;
+    with_controller(mesh).await;
+    Stage::set(mesh, router).await
+}
+
+/// Starts the controller of the mesh that the tests share, unless it runs.
+async fn with_controller(mesh: &'static Mesh) {
+    static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
     CONTROLLER
         .get_or_init(async || controller(mesh).await)
         .await;
-    Stage::set(mesh, router).await
 }
 
 /// The same, with a gate that is ready.
