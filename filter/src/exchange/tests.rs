@@ -11,8 +11,11 @@ use crate::{Refusal, Reply, Verdict};
 
 const DRILL: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
 const OWNED: &str = "0b8f7a52-59a3-4c55-8a63-5f7e4f0f2a11";
+/// A drill in mode authority that says which hosts it is about.
+const COVERING: &str = "7d0c1f55-59a3-4c55-8a63-5f7e4f0f2a11";
 const ROUTE_KEY: &str = "mzxw6ytboi4dinzsgy3tqobzga";
 const OWNED_KEY: &str = "abcdefghijklmnopqrstuvwxyz";
+const COVERING_KEY: &str = "bcdefghijklmnopqrstuvwxyza";
 const NOW: i64 = 1_790_000_000;
 
 fn gate_with(audit: Value) -> Rc<Gate> {
@@ -23,6 +26,7 @@ fn gate_with(audit: Value) -> Rc<Gate> {
         "drills": {
             DRILL: {"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": NOW + 600},
             OWNED: {"environment": "orders-dr", "routeKey": OWNED_KEY, "notAfter": NOW + 600, "mode": "owned", "hosts": ["orders.example.com"]},
+            COVERING: {"environment": "orders-dr", "routeKey": COVERING_KEY, "notAfter": NOW + 600, "hosts": ["orders.example.com"]},
         },
         "audit": audit,
     });
@@ -143,6 +147,26 @@ fn a_drill_of_owned_hosts_is_refused_on_any_other_where_nothing_looks_at_the_rou
         } else {
             assert_eq!(refused(&host), Refusal::UncoveredHost, "{authority}");
         }
+    }
+}
+
+#[test]
+fn a_drill_that_says_its_hosts_is_steered_by_a_host_of_its_own_and_refused_on_any_other() {
+    let asking = |authority: &str| {
+        MockHost::at(NOW)
+            .with_header(":authority", authority)
+            .with_header("x-drill-context", token(&claims(COVERING)))
+    };
+    let host = asking("Orders.Example.com.:8443");
+    assert_eq!(run(&host).1, Flow::Continue);
+    let drill_host = format!("orders.example.com.{COVERING_KEY}.drill.internal");
+    assert_eq!(host.values(":authority"), [drill_host]);
+    for authority in ["other.example.com", "x.orders.example.com", "10.0.0.1"] {
+        assert_eq!(
+            refused(&asking(authority)),
+            Refusal::UncoveredHost,
+            "{authority}"
+        );
     }
 }
 
@@ -286,7 +310,7 @@ fn a_probe_is_answered_by_the_filter_and_goes_no_further() {
     assert_eq!(status, 200);
     let answer: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(answer["generation"], 7);
-    assert_eq!(answer["activeDrills"], 2);
+    assert_eq!(answer["activeDrills"], 3);
     assert_eq!(answer["drill"], "active");
     exchange.on_end(&host);
     assert_eq!(*host.counted.borrow(), [Verdict::Probe]);
