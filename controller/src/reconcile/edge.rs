@@ -85,8 +85,10 @@ fn judge(question: &Question<'_>, answers: Vec<(String, Result<Running, String>)
         let problem = match answer {
             Err(error) => Some(error),
             Ok(running) if running.generation != question.generation => Some(format!(
-                "it runs with configuration {}, and {} was applied",
-                running.generation, question.generation
+                "it runs with configuration {}, and {} was applied{}",
+                running.generation,
+                question.generation,
+                stranger(&running.version)
             )),
             Ok(running) => missing(question, running.drill.as_deref()),
         };
@@ -100,6 +102,18 @@ fn judge(question: &Question<'_>, answers: Vec<(String, Result<Running, String>)
         reason: reason::AS_ASKED,
         message: format!("{all} of {all} gateways run with it"),
     }
+}
+
+/// A filter refuses a configuration that it does not know, keeps the one that it has, and cannot
+/// tell of it: only the gateway's log does.
+fn stranger(version: &str) -> String {
+    let ours = env!("CARGO_PKG_VERSION");
+    if version == ours {
+        return String::new();
+    }
+    format!(
+        "; its filter is {version}, and this is drillgate {ours}: if it stays so, that filter refuses the configuration, as the gateway's log says, and spec.module must lead to the filter of {ours}"
+    )
 }
 
 fn missing(question: &Question<'_>, told: Option<&str>) -> Option<String> {
@@ -142,7 +156,7 @@ mod tests {
     fn running(generation: u64, drill: Option<&str>) -> Result<Running, String> {
         Ok(Running {
             generation,
-            version: "0.1.0".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             active_drills: 1,
             drill: drill.map(str::to_owned),
         })
@@ -194,6 +208,22 @@ mod tests {
             let told = judged(true, vec![running(7, Some("active")), answer]);
             assert_eq!(told, (Status::False, text.to_owned()));
         }
+    }
+
+    #[test]
+    fn a_filter_of_another_version_that_stays_behind_is_told_of() {
+        let mut other = running(6, Some("active")).unwrap();
+        other.version = "0.0.9".to_owned();
+        let (status, message) = judged(true, vec![Ok(other.clone())]);
+        assert_eq!(status, Status::False);
+        assert!(
+            message.contains("; its filter is 0.0.9, and this is drillgate "),
+            "{message}"
+        );
+        assert!(message.contains("spec.module must lead to"), "{message}");
+        // One that has taken it is as good as any.
+        other.generation = 7;
+        assert_eq!(judged(true, vec![Ok(other)]).0, Status::True);
     }
 
     #[test]
