@@ -17,6 +17,7 @@ mod list;
 mod output;
 mod proxy;
 mod render;
+mod report;
 mod run;
 mod schedule;
 mod shown;
@@ -88,6 +89,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     Proxy(proxy::ProxyArgs),
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     Crds(crds::CrdsArgs),
     Completion(completion::CompletionArgs),
 }
@@ -133,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Verify(args) => verify::run(&args, now),
         Command::Keys(command) => keys::run(&command),
         Command::Proxy(args) => proxy::run(&args),
+        Command::Report(command) => report::run(&command),
         Command::Crds(args) => crds::run(&args),
         Command::Completion(args) => completion::run(&args),
     };

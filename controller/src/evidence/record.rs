@@ -202,34 +202,42 @@ impl Ledger {
     }
 
     fn failures(&self) -> Vec<String> {
-        let mut failures = Vec::new();
-        if let Some(leaked) = self.production.number.filter(|leaked| *leaked > 0) {
-            failures.push(format!(
-                "production has seen {leaked} of the drill's requests ({})",
-                self.production.source
-            ));
-        }
-        if self.is_balanced() == Some(false) {
-            failures.push(
-                "the ledger does not close: requests sent are not those that were routed, refused, failed or left unanswered"
-                    .to_owned(),
-            );
-        }
-        if let (Some(routed), Some(sandbox)) = (self.routed.number, self.sandbox.number)
-            && routed > sandbox
-        {
-            failures.push(format!(
+        let all = [self.leak(), self.gap(), self.detour()];
+        all.into_iter().flatten().collect()
+    }
+
+    /// What production has seen of the drill.
+    pub(super) fn leak(&self) -> Option<String> {
+        let leaked = self.production.number.filter(|leaked| *leaked > 0)?;
+        let source = &self.production.source;
+        Some(format!(
+            "production has seen {leaked} of the drill's requests ({source})"
+        ))
+    }
+
+    /// Whether requests are unaccounted for.
+    pub(super) fn gap(&self) -> Option<String> {
+        (self.is_balanced() == Some(false)).then(|| {
+            "the ledger does not close: requests sent are not those that were routed, refused, failed or left unanswered"
+                .to_owned()
+        })
+    }
+
+    /// Whether somebody else than the sandbox has answered.
+    pub(super) fn detour(&self) -> Option<String> {
+        let (routed, sandbox) = (self.routed.number?, self.sandbox.number?);
+        (routed > sandbox).then(|| {
+            format!(
                 "{routed} requests were answered through the drill's route, and the sandbox has answered {sandbox} ({})",
                 self.sandbox.source
-            ));
-        }
-        failures
+            )
+        })
     }
 }
 
 impl ObjectiveResult {
     /// Why it was not met. What was wanted and could not be measured was not met.
-    fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<String> {
         let wanted = self.wanted_seconds?;
         match self.reached_seconds {
             Some(reached) if reached <= wanted => None,
