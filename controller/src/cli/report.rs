@@ -198,9 +198,9 @@ fn told(verified: &Verified) -> serde_json::Value {
         "verdict": document.verdict,
         "failures": document.failures,
         "drill": document.record.drill,
-        "startedAt": document.record.started_at,
+        "startedAt": document.record.started_at.0.to_string(),
         "signedBy": verified.kid,
-        "signedAt": verified.signed_at,
+        "signedAt": verified.signed_at.0.to_string(),
         "files": files,
     })
 }

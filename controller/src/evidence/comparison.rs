@@ -46,6 +46,7 @@ pub struct Run {
     /// Namespace and name of the drill.
     pub drill: String,
     /// When it began.
+    #[serde(with = "crate::evidence::precise")]
     pub started_at: Time,
     /// What it came to.
     pub verdict: Verdict,

@@ -10,6 +10,7 @@
 //! | the report for test tools | `junit.rs` |
 //! | the folder, written and verified | `folder.rs` |
 //! | what is signed, and in which envelope | `statement.rs`, `envelope.rs` |
+//! | how times are written | `precise.rs` |
 //! | two runs side by side | `comparison.rs` |
 
 mod case;
@@ -20,6 +21,7 @@ pub mod folder;
 mod html;
 mod junit;
 mod markdown;
+pub(crate) mod precise;
 pub mod record;
 pub mod samples;
 mod statement;

@@ -23,8 +23,12 @@ pub struct Record {
     /// Which drill.
     pub drill: DrillFacts,
     /// When the run began.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub started_at: Time,
     /// When it ended, everything taken away.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub ended_at: Time,
     /// What happened, in the order in which it did.
     pub timeline: Vec<Event>,
@@ -64,6 +68,8 @@ pub struct DrillFacts {
     /// The hosts that it was about.
     pub hosts: Vec<String>,
     /// When the edge would have ended it by itself.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub expires_at: Time,
 }
 
@@ -76,8 +82,12 @@ pub struct Event {
     /// What was done, in a few words.
     pub what: String,
     /// When it began.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub started_at: Time,
     /// When it ended.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub ended_at: Time,
 }
 

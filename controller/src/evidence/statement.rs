@@ -43,9 +43,12 @@ pub(super) struct Digests {
 pub(super) struct Predicate {
     pub(super) drill: Named,
     pub(super) verdict: Verdict,
+    #[serde(with = "crate::evidence::precise")]
     pub(super) started_at: Time,
+    #[serde(with = "crate::evidence::precise")]
     pub(super) ended_at: Time,
     /// By the clock of the machine that signed, which nobody vouches for.
+    #[serde(with = "crate::evidence::precise")]
     pub(super) signed_at: Time,
     /// The version of the report's form.
     pub(super) report: String,

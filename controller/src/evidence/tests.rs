@@ -43,14 +43,18 @@ fn time() -> impl Strategy<Value = Time> {
 
 fn event() -> impl Strategy<Value = Event> {
     let stages = [Stage::Provision, Stage::Checks, Stage::Afterwards];
-    (prop::sample::select(stages.to_vec()), text(), time(), time()).prop_map(
-        |(stage, what, started_at, ended_at)| Event {
+    (
+        prop::sample::select(stages.to_vec()),
+        text(),
+        time(),
+        time(),
+    )
+        .prop_map(|(stage, what, started_at, ended_at)| Event {
             stage,
             what,
             started_at,
             ended_at,
-        },
-    )
+        })
 }
 
 prop_compose! {
