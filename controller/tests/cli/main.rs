@@ -5,6 +5,7 @@
 mod help;
 mod keys;
 mod proxy;
+mod report;
 mod sign;
 mod verify;
 
