@@ -36,7 +36,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -71,7 +71,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane istio packaging-tools binary ## the suites on a real Envoy, API server and Istio
+integration: tools module interop-tools control-plane istio packaging-tools browser binary ## the suites on a real Envoy, API server and Istio
 	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -80,7 +80,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out commands control_plane controller interop istio packaging threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller interop istio packaging report threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -152,6 +152,10 @@ INTEROP := $(TOOLS)/interop
 interop-tools: $(INTEROP)/python/ready $(INTEROP)/node/ready $(INTEROP)/golang/ready $(INTEROP)/rust/ready
 
 need = @command -v $(1) >/dev/null || { echo "$(1) is missing: install it (Debian: apt-get install $(2))" >&2; exit 1; }
+
+browser: ## look for the browser that the pages of reports are opened in
+	@test -n "$(DRILLGATE_BROWSER)" || command -v chromium >/dev/null || { \
+		echo "chromium is missing: install it (Debian: apt-get install chromium), or name one in DRILLGATE_BROWSER" >&2; exit 1; }
 
 $(INTEROP)/python/ready: tests/interop/requirements.txt
 	$(STEP) 'installing PyJWT into .tools/interop/'

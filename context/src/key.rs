@@ -160,7 +160,7 @@ impl Key {
     ///
     /// # Errors
     /// [`Reason::BadSignature`], also for a signature of another length.
-    pub(crate) fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
+    pub fn check(&self, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
         let matches = match &self.material {
             Material::Hs256(mac) => mac
                 .clone()
@@ -264,7 +264,9 @@ impl SigningKey {
         }
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    /// A MAC or a signature over `message`, which must say what it is: nothing that is signed may be
+    /// taken for something else, as for a token.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         match &self.secret {
             Secret::Hs256(mac) => {
                 let tag = mac.clone().chain_update(message).finalize();

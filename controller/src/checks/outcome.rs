@@ -38,10 +38,20 @@ pub struct Outcome {
     /// What a person should know, in one sentence: what was found, and what was wanted.
     pub message: String,
     /// When the first try began; nothing if it was not run.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "crate::evidence::precise::optional",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    #[schemars(with = "Option<Time>")]
     pub started_at: Option<Time>,
     /// When the last try ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        with = "crate::evidence::precise::optional",
+        skip_serializing_if = "Option::is_none",
+        default
+    )]
+    #[schemars(with = "Option<Time>")]
     pub ended_at: Option<Time>,
     /// How long the last try took, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]

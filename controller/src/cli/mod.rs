@@ -18,6 +18,7 @@ mod list;
 mod output;
 mod proxy;
 mod render;
+mod report;
 mod run;
 mod schedule;
 mod shown;
@@ -90,6 +91,8 @@ enum Command {
     Keys(keys::KeysCommand),
     Proxy(proxy::ProxyArgs),
     Audit(audit::AuditArgs),
+    #[command(subcommand)]
+    Report(report::ReportCommand),
     Crds(crds::CrdsArgs),
     Completion(completion::CompletionArgs),
 }
@@ -136,6 +139,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Keys(command) => keys::run(&command),
         Command::Proxy(args) => proxy::run(&args),
         Command::Audit(args) => audit::run(&args),
+        Command::Report(command) => report::run(&command),
         Command::Crds(args) => crds::run(&args),
         Command::Completion(args) => completion::run(&args),
     };

@@ -23,8 +23,12 @@ pub struct Record {
     /// Which drill.
     pub drill: DrillFacts,
     /// When the run began.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub started_at: Time,
     /// When it ended, everything taken away.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub ended_at: Time,
     /// What happened, in the order in which it did.
     pub timeline: Vec<Event>,
@@ -64,6 +68,8 @@ pub struct DrillFacts {
     /// The hosts that it was about.
     pub hosts: Vec<String>,
     /// When the edge would have ended it by itself.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub expires_at: Time,
 }
 
@@ -76,8 +82,12 @@ pub struct Event {
     /// What was done, in a few words.
     pub what: String,
     /// When it began.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub started_at: Time,
     /// When it ended.
+    #[serde(with = "crate::evidence::precise")]
+    #[schemars(with = "Time")]
     pub ended_at: Time,
 }
 
@@ -202,34 +212,42 @@ impl Ledger {
     }
 
     fn failures(&self) -> Vec<String> {
-        let mut failures = Vec::new();
-        if let Some(leaked) = self.production.number.filter(|leaked| *leaked > 0) {
-            failures.push(format!(
-                "production has seen {leaked} of the drill's requests ({})",
-                self.production.source
-            ));
-        }
-        if self.is_balanced() == Some(false) {
-            failures.push(
-                "the ledger does not close: requests sent are not those that were routed, refused, failed or left unanswered"
-                    .to_owned(),
-            );
-        }
-        if let (Some(routed), Some(sandbox)) = (self.routed.number, self.sandbox.number)
-            && routed > sandbox
-        {
-            failures.push(format!(
+        let all = [self.leak(), self.gap(), self.detour()];
+        all.into_iter().flatten().collect()
+    }
+
+    /// What production has seen of the drill.
+    pub(super) fn leak(&self) -> Option<String> {
+        let leaked = self.production.number.filter(|leaked| *leaked > 0)?;
+        let source = &self.production.source;
+        Some(format!(
+            "production has seen {leaked} of the drill's requests ({source})"
+        ))
+    }
+
+    /// Whether requests are unaccounted for.
+    pub(super) fn gap(&self) -> Option<String> {
+        (self.is_balanced() == Some(false)).then(|| {
+            "the ledger does not close: requests sent are not those that were routed, refused, failed or left unanswered"
+                .to_owned()
+        })
+    }
+
+    /// Whether somebody else than the sandbox has answered.
+    pub(super) fn detour(&self) -> Option<String> {
+        let (routed, sandbox) = (self.routed.number?, self.sandbox.number?);
+        (routed > sandbox).then(|| {
+            format!(
                 "{routed} requests were answered through the drill's route, and the sandbox has answered {sandbox} ({})",
                 self.sandbox.source
-            ));
-        }
-        failures
+            )
+        })
     }
 }
 
 impl ObjectiveResult {
     /// Why it was not met. What was wanted and could not be measured was not met.
-    fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<String> {
         let wanted = self.wanted_seconds?;
         match self.reached_seconds {
             Some(reached) if reached <= wanted => None,

@@ -6,6 +6,7 @@ mod audit;
 mod help;
 mod keys;
 mod proxy;
+mod report;
 mod sign;
 mod verify;
 

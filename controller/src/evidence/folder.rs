@@ -1,0 +1,167 @@
+//! The folder that a drill leaves: the reports, and a signature over all of them.
+
+mod error;
+mod verified;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::document::{Document, MAX_BYTES};
+use super::html::{Seal, html};
+use super::record::Record;
+use super::statement::{Digests, Statement, Subject};
+use super::{envelope, junit, markdown};
+use crate::digest::digest_of;
+use crate::keyfile::Jwk;
+
+pub use error::{Refusal, WriteError};
+pub use verified::{Verified, verify};
+
+/// The record, for programs.
+pub const REPORT: &str = "report.json";
+/// What is signed, and the signature.
+pub const BUNDLE: &str = "bundle.dsse.json";
+
+/// What is signed, in the order of the statement.
+const SIGNED: [&str; 4] = [REPORT, "report.html", "report.md", "junit.xml"];
+
+/// Writes the folder of a record: all of it, or nothing.
+///
+/// It must not exist, or be empty: evidence is never overwritten. Without a key the folder has no
+/// `bundle.dsse.json`, and the report says that it is not signed. The key must be an Ed25519 key with
+/// its private half; it should be one that signs nothing else.
+///
+/// # Errors
+/// [`WriteError`], which names the folder.
+pub fn write(
+    record: &Record,
+    folder: &Path,
+    key: Option<&Jwk>,
+    now: Time,
+) -> Result<(), WriteError> {
+    let files = files(record, key, now)?;
+    let failed = |error| WriteError::Unwritable(folder.to_owned(), error);
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(WriteError::Exists(folder.to_owned()));
+    }
+    let parent = match folder.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(parent).map_err(failed)?;
+    // On the same file system, so that the last step is one that happens or does not.
+    let half = tempfile::Builder::new()
+        .prefix(".drillgate-evidence-")
+        .tempdir_in(parent)
+        .map_err(failed)?;
+    for (name, text) in &files {
+        let mut file = File::create_new(half.path().join(name)).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+    }
+    open_to_readers(half.path()).map_err(failed)?;
+    fs::rename(half.path(), folder).map_err(failed)?;
+    // It is no longer where it would be removed.
+    let _ = half.keep();
+    Ok(())
+}
+
+/// Temporary folders are for their owner alone, and evidence is for others to read.
+fn open_to_readers(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
+}
+
+/// The files by name, the bundle last.
+fn files(
+    record: &Record,
+    key: Option<&Jwk>,
+    now: Time,
+) -> Result<Vec<(&'static str, String)>, WriteError> {
+    let report = Document::of(record).text()?;
+    if report.len() as u64 > MAX_BYTES {
+        return Err(WriteError::TooLarge(report.len()));
+    }
+    let texts = [
+        report,
+        html(record, &seal_of(key))?,
+        markdown(record)?,
+        junit(record)?,
+    ];
+    let mut files: Vec<_> = SIGNED.into_iter().zip(texts).collect();
+    if let Some(key) = key {
+        let subject = files.iter().map(|(name, text)| Subject {
+            name: (*name).to_owned(),
+            digest: Digests {
+                sha256: digest_of(text.as_bytes()),
+            },
+        });
+        let statement = Statement::new(record, subject.collect(), now);
+        let payload = serde_json::to_vec(&statement).map_err(super::RenderError::from)?;
+        files.push((BUNDLE, envelope::seal(&payload, key)?));
+    }
+    Ok(files)
+}
+
+fn seal_of(key: Option<&Jwk>) -> Seal {
+    let Some(key) = key else {
+        return Seal::Unsigned;
+    };
+    Seal::Signed {
+        kid: key.kid().to_string(),
+        thumbprint: key.thumbprint().unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{BUNDLE, REPORT, WriteError, write};
+    use crate::evidence::samples;
+    use crate::keyfile::Jwk;
+
+    fn names(folder: &std::path::Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_folder_without_a_key_has_no_bundle_and_its_report_says_so() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("deep/evidence");
+        write(&samples::passed(), &folder, None, samples::signing_time()).unwrap();
+        assert_eq!(
+            names(&folder),
+            ["junit.xml", "report.html", REPORT, "report.md"]
+        );
+        let page = fs::read_to_string(folder.join("report.html")).unwrap();
+        assert!(page.contains("<strong>Not signed.</strong>"));
+    }
+
+    #[test]
+    fn evidence_is_not_overwritten_and_nothing_is_left_half_done() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("evidence");
+        fs::create_dir(&folder).unwrap();
+        let key = Jwk::ed25519("audit".parse().unwrap(), &[7; 32]).unwrap();
+        let now = samples::signing_time;
+        write(&samples::passed(), &folder, Some(&key), now()).unwrap();
+        let before = fs::read(folder.join(BUNDLE)).unwrap();
+        let again = write(&samples::failed(), &folder, Some(&key), now()).unwrap_err();
+        assert!(matches!(again, WriteError::Exists(_)), "{again}");
+        assert_eq!(fs::read(folder.join(BUNDLE)).unwrap(), before);
+
+        let public = key.public().unwrap();
+        let other = home.path().join("other");
+        assert!(write(&samples::passed(), &other, Some(&public), now()).is_err());
+        assert_eq!(names(home.path()), ["evidence"]);
+    }
+}
