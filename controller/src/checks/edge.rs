@@ -4,7 +4,7 @@ use http::uri::Authority;
 use http::{Request, StatusCode};
 use hyper::body::Bytes;
 
-use crate::proxy::{Answered, Client, Verdict};
+use crate::proxy::{Answered, Client, Counts, Error, Settings, Verdict};
 
 /// The edge that checks go through, and the drill's hosts there.
 #[derive(Debug)]
@@ -14,13 +14,19 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// The edge that `client` reaches, for a drill with these hosts.
-    pub fn new(client: Client, hosts: Vec<String>) -> Edge {
-        Edge { client, hosts }
+    /// The edge that a proxy with these settings would send to, for the drill's hosts in them.
+    ///
+    /// # Errors
+    /// [`Error::CaFile`] and [`Error::Tls`].
+    pub fn new(settings: &Settings) -> Result<Edge, Error> {
+        Ok(Edge {
+            client: Client::new(settings)?,
+            hosts: settings.hosts.clone(),
+        })
     }
 
     /// What became of the requests.
-    pub fn counts(&self) -> crate::proxy::Counts {
+    pub fn counts(&self) -> Counts {
         self.client.tally().counts()
     }
 

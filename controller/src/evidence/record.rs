@@ -229,7 +229,7 @@ impl Ledger {
 
 impl ObjectiveResult {
     /// Why it was not met. What was wanted and could not be measured was not met.
-    fn failure(&self) -> Option<String> {
+    pub(super) fn failure(&self) -> Option<String> {
         let wanted = self.wanted_seconds?;
         match self.reached_seconds {
             Some(reached) if reached <= wanted => None,

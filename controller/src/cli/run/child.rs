@@ -126,7 +126,8 @@ impl Running {
     }
 }
 
-async fn time_over(plan: &Plan) {
+/// Returns when the drill's time is over.
+pub(super) async fn time_over(plan: &Plan) {
     while now().0 < plan.expires_at.0 {
         sleep(LOOK).await;
     }
