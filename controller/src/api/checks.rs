@@ -5,16 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Duration;
+use super::http::{GrpcCheck, HttpStep};
 use super::parts::{DNS_LABEL, is_default};
 
 /// A check is of one kind.
-const ONE_KIND: &str = "[has(self.command)].filter(x, x).size() == 1";
+const ONE_KIND: &str =
+    "[has(self.http), has(self.grpc), has(self.command)].filter(x, x).size() == 1";
 
 /// One question that the drill answers, by a request through the edge, by a look into a database,
 /// or by a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: command"))]
+#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: http, grpc, command"))]
 pub struct Check {
     /// What it is called, in results and reports: a DNS label.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
@@ -33,6 +35,16 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,
 
+    /// Requests through the edge, one after the other. Each carries a context of its own, and an
+    /// answer counts only if the edge marks it as the sandbox's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
+    pub http: Option<Vec<HttpStep>>,
+
+    /// The standard health service of gRPC, asked through the edge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<GrpcCheck>,
+
     /// A program, which ends with 0 if all is well. From `drillgate run` only: the controller runs
     /// no programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +54,18 @@ pub struct Check {
 impl Check {
     /// Its kind, as the field is called.
     pub fn kind(&self) -> &'static str {
-        "command"
+        if self.http.is_some() {
+            "http"
+        } else if self.grpc.is_some() {
+            "grpc"
+        } else {
+            "command"
+        }
+    }
+
+    /// Whether it asks through the edge, and so needs its address.
+    pub fn asks_the_edge(&self) -> bool {
+        self.http.is_some() || self.grpc.is_some()
     }
 }
 
@@ -92,6 +115,36 @@ pub struct CommandCheck {
         extend("x-kubernetes-list-type" = "atomic")
     )]
     pub argv: Vec<String>,
+
+    /// A report that it leaves. One with failures in it fails the check, whatever the program ends
+    /// with, and so does one that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<CommandReport>,
+}
+
+/// A test report, of one form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.junit) != has(self.tap)").message("a report is either junit or tap")
+)]
+pub struct CommandReport {
+    /// A file with JUnit's XML, which the program writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 4096))]
+    pub junit: Option<String>,
+
+    /// Where the Test Anything Protocol comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap: Option<TapSource>,
+}
+
+/// Where the Test Anything Protocol comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TapSource {
+    /// The program's standard output.
+    Stdout,
 }
 
 /// What the drill as a whole is held to, as a business continuity plan says it.

@@ -54,6 +54,12 @@ const PRODUCTION: &str = "self.routes.all(r, has(r.production) == (self.mode == 
         description = "Whether signed requests reach the sandbox"
     ),
     printcolumn(
+        name = "Checks",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"ChecksPassed\")].status",
+        description = "Whether its checks have passed"
+    ),
+    printcolumn(
         name = "Drill-ID",
         type_ = "string",
         json_path = ".status.drillId",

@@ -11,6 +11,7 @@ mod drill;
 mod duration;
 mod explained;
 mod gate;
+mod http;
 mod parts;
 mod schedule;
 mod status;
@@ -18,12 +19,13 @@ mod status;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
-pub use checks::{Check, CommandCheck, Objectives, Retry, Severity};
+pub use checks::{Check, CommandCheck, CommandReport, Objectives, Retry, Severity, TapSource};
 pub use drill::{
     CircuitBreaker, Destination, Drill, DrillRoute, DrillSpec, GateRef, Mode, Retries,
 };
 pub use duration::{Duration, DurationError};
 pub use gate::{DrillGate, DrillGateSpec, Extension};
+pub use http::{Capture, GrpcCheck, HttpExpect, HttpStep, JsonExpect};
 pub use parts::{
     Audit, AuditLevel, GateKey, Module, Probe, ProtectedNamespace, PullPolicy, SecretKeyRef,
 };
@@ -31,7 +33,7 @@ pub use schedule::{
     ConcurrencyPolicy, DrillSchedule, DrillScheduleSpec, DrillScheduleStatus, DrillTemplate,
     TemplateMetadata,
 };
-pub use status::{DrillGateStatus, DrillStatus, ObjectRef, Phase};
+pub use status::{CheckStatus, DrillGateStatus, DrillStatus, ObjectRef, Phase};
 
 /// The API group of the custom resources, and the prefix of our labels and annotations.
 pub const GROUP: &str = "drillgate.dev";

@@ -4,6 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::checks::outcome::Verdict;
+
 /// What became of a gate.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
@@ -65,13 +67,22 @@ pub struct DrillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Time>,
 
-    /// Accepted, RoutesProgrammed, EdgeProgrammed and, when all of these hold, Ready.
+    /// Accepted, RoutesProgrammed, EdgeProgrammed and, when all of these hold, Ready. ChecksPassed
+    /// if the drill has checks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),
         extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"])
     )]
     pub conditions: Vec<Condition>,
+
+    /// What the drill's checks came to, in their order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"])
+    )]
+    pub checks: Vec<CheckStatus>,
 
     /// The objects that the drill consists of.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +93,30 @@ pub struct DrillStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     pub message: Option<String>,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckStatus {
+    /// Its name.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+
+    /// Whether it holds.
+    pub verdict: Verdict,
+
+    /// What a person should know, in one sentence.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+
+    /// How often it was tried.
+    #[schemars(range(min = 0))]
+    pub tries: i32,
+
+    /// When the last try ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Time>,
 }
 
 /// Where a drill stands in its life.

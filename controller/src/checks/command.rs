@@ -5,15 +5,24 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::engine::Context;
+use super::group::{self, Ended};
 use super::outcome::Tried;
+use super::report::{self, Before, Report};
 use crate::api::CommandCheck;
 
-/// Runs the program once. It is killed when the future is dropped.
+/// Variables that no program has a need to know: the key is drillgate's to sign with.
+pub const SECRETS: [&str; 2] = ["DRILLGATE_KEY", "DRILLGATE_KEY_FILE"];
+
+/// How many failed cases are named in the message.
+const NAMED: usize = 5;
+
+/// Runs the program once. It is killed, with all that it has started, when the future is dropped.
 pub(super) async fn ask(check: &CommandCheck, context: &Context<'_>) -> Tried {
     let Some((program, arguments)) = check.argv.split_first() else {
         return Tried::failed("argv is empty: name a program");
     };
-    let run = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .envs(
             context
@@ -22,21 +31,184 @@ pub(super) async fn ask(check: &CommandCheck, context: &Context<'_>) -> Tried {
                 .map(|(name, value)| (name, value)),
         )
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await;
-    let output = match run {
-        Ok(output) => output,
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for name in SECRETS {
+        command.env_remove(name);
+    }
+    let before = Before::look(check.report.as_ref());
+    let ended = match group::run(command).await {
+        Ok(ended) => ended,
         Err(error) => return Tried::failed(format!("{program} cannot be run: {error}")),
     };
-    let tried = if output.status.success() {
-        Tried::passed(format!("{program} ended well"))
-    } else {
-        Tried::failed(format!("{program} ended with {}", output.status))
+    let report = check
+        .report
+        .as_ref()
+        .map(|wanted| report::read(wanted, &before, &ended.stdout));
+    judge(program, &ended, report)
+}
+
+fn judge(program: &str, ended: &Ended, report: Option<Result<Report, String>>) -> Tried {
+    let status = match ended.status.success() {
+        true => None,
+        false => Some(format!("{program} ended with {}", ended.status)),
     };
-    let tried = tried.and_saw("output", &String::from_utf8_lossy(&output.stdout));
-    if output.stderr.is_empty() {
-        return tried;
+    let told = match &report {
+        Some(Ok(report)) => report.summary(NAMED),
+        Some(Err(why)) => why.clone(),
+        None => String::new(),
+    };
+    let well = match &report {
+        Some(Ok(report)) => report.has_passed(),
+        Some(Err(_)) => false,
+        None => true,
+    };
+    let tried = match (status, well) {
+        (None, true) if told.is_empty() => Tried::passed(format!("{program} ended well")),
+        (None, true) => Tried::passed(told),
+        (None, false) => Tried::failed(told),
+        (Some(status), _) if told.is_empty() => Tried::failed(status),
+        (Some(status), _) => Tried::failed(format!("{status}; {told}")),
+    };
+    let mut tried = tried.and_saw("output", &String::from_utf8_lossy(&ended.stdout));
+    if !ended.stderr.is_empty() {
+        tried = tried.and_saw("errors", &String::from_utf8_lossy(&ended.stderr));
     }
-    tried.and_saw("errors", &String::from_utf8_lossy(&output.stderr))
+    match report {
+        Some(Ok(report)) => report.seen(tried),
+        _ => tried,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use tokio::time::{Instant, sleep, timeout};
+
+    use super::ask;
+    use crate::api::CommandCheck;
+    use crate::checks::engine::Context;
+    use crate::checks::outcome::Tried;
+
+    /// For what happens: a test that waits for it is broken.
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn context() -> Context<'static> {
+        Context {
+            environment: &[],
+            edge: None,
+            deadline: Instant::now() + LONG,
+        }
+    }
+
+    async fn tried(script: &str, report: &str) -> Tried {
+        let mut check: CommandCheck =
+            serde_saphyr::from_str(&format!("argv: [sh, -c, '{script}']")).unwrap();
+        if !report.is_empty() {
+            check.report = Some(serde_saphyr::from_str(report).unwrap());
+        }
+        ask(&check, &context()).await
+    }
+
+    #[tokio::test]
+    async fn a_report_with_failures_fails_a_program_that_ended_well() {
+        let tap = "echo 1..2; echo ok 1 - a; echo not ok 2 - rows; exit 0";
+        let failed = tried(tap, "tap: stdout").await;
+        let told = "1 of 2 test cases failed: rows";
+        assert_eq!(failed.failure.as_deref(), Some(told));
+        assert_eq!(failed.seen["failed cases"], "rows");
+        assert_eq!(failed.seen["test cases"], "2 run, 1 failed, 0 skipped");
+        let passed = tried("echo 1..1; echo ok 1 - a", "tap: stdout").await;
+        assert_eq!(passed.failure, None);
+        assert_eq!(passed.message, "1 test case passed");
+    }
+
+    #[tokio::test]
+    async fn an_exit_code_fails_it_whatever_the_report_says() {
+        let failed = tried("echo 1..1; echo ok 1 - a; exit 3", "tap: stdout").await;
+        let why = failed.failure.unwrap();
+        assert!(
+            why.contains('3') && why.contains("1 test case passed"),
+            "{why}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_report_that_is_missing_or_an_old_one_fails_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.xml");
+        let report = format!("junit: {}", path.display());
+        let missing = tried("true", &report).await.failure.unwrap();
+        assert!(missing.contains("has not been written"), "{missing}");
+        fs::write(&path, "<testsuite><testcase name=\"a\"/></testsuite>").unwrap();
+        let old = tried("true", &report).await.failure.unwrap();
+        assert!(old.contains("has not been written"), "{old}");
+        let script = format!(
+            "echo \"<testsuite><testcase name=\\\"b\\\"/></testsuite>\" >{}",
+            path.display()
+        );
+        let new = tried(&script, &report).await;
+        assert_eq!(new.failure, None, "{new:?}");
+    }
+
+    async fn waits_for(path: &Path) -> String {
+        let waited = async {
+            loop {
+                match fs::read_to_string(path) {
+                    Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+                    _ => sleep(Duration::from_millis(10)).await,
+                }
+            }
+        };
+        timeout(LONG, waited).await.unwrap()
+    }
+
+    /// Whether a process lives; one that nobody has buried yet does not.
+    fn lives(process: &str) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+        stat.is_ok_and(|stat| !stat.contains(") Z "))
+    }
+
+    async fn is_gone(process: &str) {
+        let gone = async {
+            while lives(process) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(LONG, gone).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_program_has_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        // It would hold the output open for as long as it lives.
+        let script = format!("sleep 100 & echo $! >{}", path.display());
+        let ended = timeout(LONG, tried(&script, "")).await.unwrap();
+        assert_eq!(ended.failure, None);
+        is_gone(&waits_for(&path).await).await;
+    }
+
+    #[tokio::test]
+    async fn a_check_that_is_given_up_ends_with_all_that_it_has_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let script = format!("sleep 100 & echo $! >{}; wait", path.display());
+        let child = tokio::select! {
+            ended = tried(&script, "") => panic!("{ended:?}"),
+            child = waits_for(&path) => child,
+        };
+        is_gone(&child).await;
+    }
+
+    #[tokio::test]
+    async fn outputs_are_bounded() {
+        let script = "yes | head -c 5000000";
+        let ended = tried(script, "").await;
+        assert_eq!(ended.failure, None);
+        assert!(ended.seen["output"].len() < 3000);
+    }
 }

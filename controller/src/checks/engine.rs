@@ -7,8 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::command;
+use super::edge::Edge;
 use super::outcome::{Outcome, Tried, Verdict};
+use super::{command, grpc, http};
 use crate::api::{Check, Retry};
 
 /// What checks are run with.
@@ -16,6 +17,8 @@ use crate::api::{Check, Retry};
 pub struct Context<'a> {
     /// What programs find in their environment.
     pub environment: &'a [(&'static str, OsString)],
+    /// What http and grpc checks go through; nothing where its address is not known.
+    pub edge: Option<&'a Edge>,
     /// When the drill ends: no try goes on, or begins, after it.
     pub deadline: Instant,
 }
@@ -37,7 +40,7 @@ pub async fn run(
 }
 
 async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
-    let mut outcome = not_run(check);
+    let mut outcome = not_run(check, "the drill was over before");
     let begun = Instant::now();
     let lasts = check.retry.lasts.as_ref();
     let lasts = lasts.map_or(Duration::ZERO, |lasts| {
@@ -80,9 +83,16 @@ async fn try_once(check: &Check, context: &Context<'_>) -> Tried {
 }
 
 async fn ask(check: &Check, context: &Context<'_>) -> Tried {
-    match &check.command {
-        Some(program) => command::ask(program, context).await,
-        None => Tried::failed("the check says nothing that could be asked"),
+    if let Some(program) = &check.command {
+        return command::ask(program, context).await;
+    }
+    let Some(edge) = context.edge else {
+        return Tried::failed("the address of the edge is not known");
+    };
+    match (&check.http, &check.grpc) {
+        (Some(steps), _) => http::ask(steps, edge).await,
+        (None, Some(call)) => grpc::ask(call, edge).await,
+        (None, None) => Tried::failed("the check says nothing that could be asked"),
     }
 }
 
@@ -107,13 +117,14 @@ impl Pauses {
     }
 }
 
-fn not_run(check: &Check) -> Outcome {
+/// A check that was not asked, and why.
+pub fn not_run(check: &Check, why: &str) -> Outcome {
     Outcome {
         name: check.name.clone(),
         kind: check.kind().to_owned(),
         severity: check.severity,
         verdict: Verdict::NotRun,
-        message: "the drill was over before".to_owned(),
+        message: why.to_owned(),
         started_at: None,
         ended_at: None,
         last_try_ms: None,
@@ -144,6 +155,7 @@ mod tests {
     fn context(lasts: Duration) -> Context<'static> {
         Context {
             environment: &[],
+            edge: None,
             deadline: Instant::now() + lasts,
         }
     }

@@ -4,10 +4,26 @@
 //! |---|---|
 //! | how tries follow one another | `engine.rs` |
 //! | what a check came to | `outcome.rs` |
-//! | programs | `command.rs` |
+//! | what is wrong with a check before it runs | `sound.rs` |
+//! | requests through the edge | `http.rs`, `edge.rs`, `grpc.rs` |
+//! | what must come back, and what is kept of it | `expect.rs`, `capture.rs` |
+//! | what nobody is shown | `mask.rs` |
+//! | programs and their reports | `command.rs`, `group.rs`, `report/` |
 
+mod capture;
 mod command;
+mod edge;
 mod engine;
+mod expect;
+mod group;
+mod grpc;
+mod http;
+mod mask;
 pub mod outcome;
+mod report;
+mod sound;
 
-pub use engine::{Context, run};
+pub use command::SECRETS;
+pub use edge::Edge;
+pub use engine::{Context, not_run, run};
+pub use sound::problems;

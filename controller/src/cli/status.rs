@@ -12,6 +12,8 @@ use super::cluster::{ClusterArgs, block_on, read_keys};
 use super::list::{Listed, by, listed};
 use super::view::ViewArgs;
 use super::{FOUND, Outcome, output, time};
+use crate::api::CheckStatus;
+use crate::checks::outcome::Verdict;
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::{Site, now};
 use crate::oneshot::standing::{Standing, State, find};
@@ -99,6 +101,16 @@ async fn ask(
     Ok((observed.status, observed.message))
 }
 
+/// One check, in one line.
+fn checked(check: &CheckStatus) -> String {
+    let word = match check.verdict {
+        Verdict::Passed => "passed",
+        Verdict::Failed => "failed",
+        Verdict::NotRun => "not run",
+    };
+    format!("{} {word}: {}", check.name, check.message)
+}
+
 fn text(shown: &Shown, drill: &Standing, now: &Time) -> String {
     let mut rows = vec![
         ("id", drill.id.to_string()),
@@ -117,6 +129,8 @@ fn text(shown: &Shown, drill: &Standing, now: &Time) -> String {
         let phase = resource.phase.map(|phase| format!("{phase:?}"));
         rows.push(("phase", phase.unwrap_or_default()));
         rows.extend(resource.message.clone().map(|message| ("message", message)));
+        let checks = resource.checks.iter();
+        rows.extend(checks.map(|check| ("check", checked(check))));
     }
     rows.extend(
         drill

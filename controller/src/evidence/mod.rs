@@ -13,6 +13,7 @@
 //! | where the requests went | `ledger.rs` |
 //! | how times are written | `precise.rs` |
 //! | two runs side by side | `comparison.rs` |
+//! | how that is put together while it runs | `recorder.rs` |
 
 mod case;
 pub mod comparison;
@@ -25,6 +26,7 @@ pub mod ledger;
 mod markdown;
 pub(crate) mod precise;
 pub mod record;
+pub mod recorder;
 pub mod samples;
 mod statement;
 mod text;

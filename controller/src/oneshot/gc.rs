@@ -42,6 +42,7 @@ mod tests {
         one.resource = resource.then_some(Resource {
             phase: None,
             message: None,
+            checks: Vec::new(),
         });
         one
     }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Error;
-use crate::api::{Drill, Mode, ObjectRef, Phase};
+use crate::api::{CheckStatus, Drill, Mode, ObjectRef, Phase};
 use crate::reconcile::made::Made;
 use crate::reconcile::plugin::active_list;
 use crate::reconcile::reference;
@@ -55,6 +55,9 @@ pub struct Resource {
     pub phase: Option<Phase>,
     /// What the controller has to say.
     pub message: Option<String>,
+    /// What its checks came to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckStatus>,
 }
 
 /// In which state a drill is seen from outside.
@@ -166,6 +169,7 @@ impl Standing {
         self.resource = Some(Resource {
             phase: status.phase,
             message: status.message,
+            checks: status.checks,
         });
     }
 }

@@ -28,7 +28,7 @@ use crate::causes::with_causes;
 pub(super) struct Exchange {
     pub(super) upstream: Upstream,
     pub(super) hosts: Hosts,
-    pub(super) sender: Sender,
+    pub(super) sender: Sender<body::Request>,
     pub(super) signer: Arc<Signer>,
     pub(super) clock: fn() -> i64,
     pub(super) tally: Arc<Tally>,

@@ -10,6 +10,7 @@
 //! functions of what came in.
 
 mod body;
+mod client;
 mod context_file;
 mod error;
 mod exchange;
@@ -25,6 +26,7 @@ mod tls;
 mod upstream;
 mod verdict;
 
+pub use client::{Answered, Client, MAX_BODY};
 pub use context_file::ContextFile;
 pub use error::Error;
 pub use hosts::Hosts;

@@ -1,5 +1,6 @@
 //! The way to the edge.
 
+use std::error::Error as Cause;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response, Uri, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Incoming};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -19,7 +20,6 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tower_service::Service;
 
-use super::body;
 use super::upstream::Upstream;
 
 /// How much of headers a message by HTTP/2 may have: more than Envoy's own limit.
@@ -28,14 +28,21 @@ pub(super) const MAX_HEADERS: u32 = 64 * 1024;
 /// Sends requests to the upstream over connections that are kept, one pool for each version of
 /// HTTP and each host.
 #[derive(Debug)]
-pub(super) struct Sender {
-    http1: Client<Connector, body::Request>,
-    http2: Client<Connector, body::Request>,
+pub(super) struct Sender<B> {
+    http1: Client<Connector, B>,
+    http2: Client<Connector, B>,
 }
 
-impl Sender {
+impl<B> Sender<B>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Cause + Send + Sync>>> + Send + Unpin + 'static,
+{
     /// `tls` is for an `https` upstream; `limit` is that of connecting, TLS included.
-    pub(super) fn new(upstream: &Upstream, tls: Option<&ClientConfig>, limit: Duration) -> Sender {
+    pub(super) fn new(
+        upstream: &Upstream,
+        tls: Option<&ClientConfig>,
+        limit: Duration,
+    ) -> Sender<B> {
         let connector = |protocol| Connector::new(upstream, tls, protocol, limit);
         let mut builder = Client::builder(TokioExecutor::new());
         builder.pool_timer(TokioTimer::new());
@@ -50,10 +57,7 @@ impl Sender {
     /// Sends `request` by its version of HTTP; its URL says for which host it is.
     ///
     /// A request is sent again only if the upstream cannot have seen any of it.
-    pub(super) async fn send(
-        &self,
-        request: Request<body::Request>,
-    ) -> Result<Response<Incoming>, Error> {
+    pub(super) async fn send(&self, request: Request<B>) -> Result<Response<Incoming>, Error> {
         let client = match request.version() {
             Version::HTTP_2 => &self.http2,
             _ => &self.http1,

@@ -7,6 +7,7 @@ use http::Uri;
 use http::uri::{Authority, Scheme};
 
 use super::error::Error;
+use crate::api::Probe;
 
 /// The edge's address, as a URL without a path: `https://gateway.example.com:8443`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,15 @@ pub struct Upstream {
 }
 
 impl Upstream {
+    /// Where a gate's probe reaches the gateway.
+    ///
+    /// # Errors
+    /// [`Error::Upstream`].
+    pub fn of_probe(probe: &Probe) -> Result<Upstream, Error> {
+        let scheme = if probe.tls { "https" } else { "http" };
+        format!("{scheme}://{}", probe.address).parse()
+    }
+
     /// `http` or `https`.
     pub(super) fn scheme(&self) -> &Scheme {
         &self.scheme

@@ -9,6 +9,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 use tokio::sync::watch;
 
+use super::checks::Checks;
 use super::cluster::Cluster;
 use super::entries::ActiveLists;
 use super::error::Error;
@@ -41,6 +42,8 @@ pub struct Context {
     pub writer: Writer,
     /// Writes the entries of drills in their gates' active lists.
     pub active_lists: ActiveLists,
+    /// Runs the checks of drills.
+    pub checks: Checks,
     /// Counts.
     pub metrics: Arc<Metrics>,
     /// The mesh's root namespace.

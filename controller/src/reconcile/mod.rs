@@ -3,6 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | one drill's life | `drill/` |
+//! | a drill's checks | `drill/checks.rs`, `checks.rs` |
 //! | one gate's | `gate/` |
 //! | one schedule's | `schedule/` |
 //! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
@@ -17,6 +18,7 @@
 //! on from what stands in the cluster.
 
 mod applied;
+mod checks;
 mod cluster;
 mod collect;
 mod context;

@@ -11,6 +11,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use tokio::sync::watch;
 
+use super::checks::Checks;
 use super::cluster::{Watches, watch as watch_cluster};
 use super::context::{Context, Counts, Failures};
 use super::entries::ActiveLists;
@@ -152,6 +153,7 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
     let context = Arc::new(Context {
         cluster: cluster.clone(),
         filled,
+        checks: Checks::new(triggers.clone()),
         secrets: Secrets::new(client.clone(), triggers),
         writer: Writer::new(
             client.clone(),

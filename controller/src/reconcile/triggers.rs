@@ -124,7 +124,8 @@ impl Triggers {
         let _ = self.gate.unbounded_send(gate);
     }
 
-    fn send_drill(&self, drill: ObjectRef<Drill>) {
+    /// One drill, by name.
+    pub fn send_drill(&self, drill: ObjectRef<Drill>) {
         let _ = self.drill.unbounded_send(drill);
     }
 }

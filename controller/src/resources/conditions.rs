@@ -20,6 +20,9 @@ pub const ROUTES_PROGRAMMED: &str = "RoutesProgrammed";
 /// The gateway itself runs with what was applied.
 pub const EDGE_PROGRAMMED: &str = "EdgeProgrammed";
 
+/// Every required check of a drill has passed.
+pub const CHECKS_PASSED: &str = "ChecksPassed";
+
 /// The last run of a schedule that was due was started.
 pub const ON_TIME: &str = "OnTime";
 
@@ -41,6 +44,10 @@ pub mod reason {
     pub const NOT_YET: &str = "NotYet";
     /// The API server or the gateway refused what was applied.
     pub const FAILED: &str = "Failed";
+    /// A required check has failed.
+    pub const CHECKS_FAILED: &str = "ChecksFailed";
+    /// A required check was not run: the controller cannot, or the drill was over before.
+    pub const NOT_RUN: &str = "NotRun";
     /// A run of a schedule was not started in time.
     pub const MISSED_RUN: &str = "MissedRun";
     /// A run of a schedule was skipped, since a drill of an earlier one goes on.
@@ -128,6 +135,17 @@ impl<'a> Conditions<'a> {
         let mut list = self.list.iter();
         let unmet = |held: &&Condition| held.type_ == kind && held.status == Status::False.as_str();
         list.find(unmet).map(|held| held.message.as_str())
+    }
+
+    /// Whether one is told to be under way.
+    pub fn is_pending(&self, kind: &str) -> bool {
+        let mut list = self.list.iter();
+        list.any(|held| held.type_ == kind && held.reason == reason::PENDING)
+    }
+
+    /// Takes one away: it means nothing any more.
+    pub fn remove(&mut self, kind: &str) {
+        self.list.retain(|held| held.type_ != kind);
     }
 
     /// All of them.

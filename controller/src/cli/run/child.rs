@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::super::output;
 use super::signals::Signals;
+use crate::checks::SECRETS;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
 
@@ -21,9 +22,6 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// How often the clock is looked at: a machine may have slept, or its clock may be set.
 const LOOK: Duration = Duration::from_millis(200);
-
-/// Variables that the command has no need to know.
-const SECRETS: [&str; 2] = ["DRILLGATE_KEY", "DRILLGATE_KEY_FILE"];
 
 /// How a command has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +126,8 @@ impl Running {
     }
 }
 
-async fn time_over(plan: &Plan) {
+/// Returns when the drill's time is over.
+pub(super) async fn time_over(plan: &Plan) {
     while now().0 < plan.expires_at.0 {
         sleep(LOOK).await;
     }

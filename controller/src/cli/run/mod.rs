@@ -1,11 +1,14 @@
-//! `drillgate run`: a drill around a command.
+//! `drillgate run`: a drill around its checks and a command.
 
+mod checks;
 mod child;
 #[allow(dead_code)]
 mod counting;
+mod recording;
 mod signals;
 mod summary;
 mod tools;
+mod work;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -15,19 +18,21 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::child::{Ended, run_command};
+use self::checks::can_run;
+use self::recording::Recording;
 use self::signals::Signals;
 use self::summary::Summary;
-use self::tools::{ProxyArgs, Tools};
+use self::tools::ProxyArgs;
+use self::work::with_drill;
 use super::cluster::{ClusterArgs, DrillArgs, block_on};
-use super::start::{warn_of_unknown, warn_of_unreadable};
+use super::start::warn_of_unreadable;
 use super::wait::WaitArgs;
-use super::{Outcome, output};
+use super::{Outcome, output, time};
+use crate::evidence::record::Stage;
 use crate::keyfile::Jwk;
-use crate::oneshot::drill::Site;
+use crate::oneshot::drill::{Site, now};
 use crate::oneshot::plan::{Plan, new_id};
 use crate::reconcile::named;
-use crate::resources::conditions::Status;
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
 
@@ -36,24 +41,29 @@ Examples:
   drillgate run -f drill.yaml -- pytest tests/smoke
   drillgate run -f drill.yaml -- sh -c 'curl -fsS -H \"$DRILL_HEADER\" https://orders.example.com/healthz'
   drillgate run -f drill.yaml --upstream https://gateway.example.com -- npm test
+  drillgate run -f drill.yaml --record record.json
 
-The command finds in its environment:
+The drill's checks (spec.checks) run first, in their order; one that fails stops none of the others.
+Then the command runs, if there is one. Programs of checks and the command find in their environment:
   DRILL_PROXY         URL of a local proxy that signs each request: let the suite's base URL be this
   DRILL_CONTEXT_FILE  a file with a signed value that is always fresh
   DRILL_CONTEXT       a signed value, good for the gate's maxAgeSeconds or the rest of the drill
   DRILL_HEADER        the same as a header line: X-Drill-Context: <value>
   DRILL_ID, DRILL_NAME, DRILL_ENVIRONMENT, DRILL_HOST (the first), DRILL_HOSTS, DRILL_EXPIRES_AT
-DRILL_PROXY is there if the edge is known: by --upstream, or by the gate's spec.probe.address.
+DRILL_PROXY is there if the edge is known: by --upstream, or by the gate's spec.probe.address. Checks
+of the kinds http and grpc need one of the two.
 
 The drill is taken away however the command ends, on Ctrl-C and on SIGTERM, too. Of a process that is
 killed its objects stay, which nothing is steered to once the drill's ttl is over: the controller
 removes them, or `drillgate gc`.
 
 Exit codes:
-  0  the command has ended with 0, and nothing of the drill is left
-  N  the command's own code, or 128 + the signal that ended it
+  0  all required checks have passed, the command has ended with 0, and nothing of the drill is left
+  1  a required check has failed, or an objective of the drill (spec.objectives) was missed
+  N  the command's own code if it is not 0, whatever the checks came to; 128 + the signal that ended
+     the command or the run
   2  usage
-  124  the drill's time was over before the command ended
+  124  the drill's time was over before the checks or the command had ended
   125  the drill could not be brought up or taken away, or something else than the edge has answered
   126  the command cannot be run
   127  there is no such command";
@@ -64,7 +74,10 @@ const TIME_OVER: u8 = 124;
 /// The drill could not be brought up or taken away.
 const FAILED: u8 = 125;
 
-/// Bring a drill up, run a command against it, and take the drill away again
+/// A required check has failed, or an objective was missed.
+const NOT_PROVEN: u8 = 1;
+
+/// Bring a drill up, run its checks and a command against it, and take the drill away again
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct RunArgs {
@@ -85,11 +98,19 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
+    /// Write the record of the run to a file, as JSON: what was made, checked and measured
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+
+    /// When the recovery began that the drill is part of [default: when this run begins]
+    #[arg(long, value_name = "RFC3339", value_parser = time::parse)]
+    recovery_started: Option<i64>,
+
     #[command(flatten)]
     cluster: ClusterArgs,
 
-    /// The command and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// The command and its arguments; none if the drill's checks are all
+    #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
@@ -121,34 +142,43 @@ impl Progress {
 
 async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Error>> {
     let progress = Progress(Instant::now());
+    let began = now();
     // Nothing is written in here, so that it may be dropped at any point.
     let prepared = tokio::select! {
         prepared = prepare(args) => prepared?,
         _ = signals.next() => return Err(crate::oneshot::Error::Interrupted.into()),
     };
     let Prepared { site, plan, key } = prepared;
-    let mut summary = Summary::new(&plan);
+    let mut told = Told {
+        summary: Summary::new(&plan),
+        recording: Recording::new(&plan, began, args.recovery_started)?,
+    };
     let name = full_name(&plan.drill);
     progress.say(&format!(
         "drill {name} {} until {}",
         plan.id,
         rfc3339(&plan.expires_at)
     ));
-    let outcome = match site.bring_up(&plan, &signals.stop()).await {
+    let applying = now();
+    let brought_up = site.bring_up(&plan, &signals.stop()).await;
+    told.recording.since(
+        Stage::Provision,
+        "applied the drill's objects and its entry",
+        applying,
+    );
+    let outcome = match brought_up {
         Ok(changes) => {
             progress.say(&format!(
                 "applied {} objects and its entry",
                 changes.applied.len()
             ));
-            with_drill(args, signals, (&site, &plan, &key), &progress, &mut summary).await
+            with_drill(args, signals, (&site, &plan, &key), &progress, &mut told).await
         }
         Err(error) => Err(error.into()),
     };
-    let left = take_down(&site, &plan, &progress, &mut summary).await;
-    if let Err(error) = &outcome {
-        summary.error = Some(error.to_string());
-    }
-    summary.write(args.summary.as_deref())?;
+    let outcome = told.recording.measured(&plan, outcome);
+    let left = take_down(&site, &plan, &progress, &mut told).await;
+    told.write(args, (&outcome, &left))?;
     match (outcome, left) {
         (Ok(_), Err(error)) => Err(error),
         (outcome, left) => {
@@ -157,6 +187,30 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
                 .for_each(|error| output::error(error.as_ref()));
             outcome
         }
+    }
+}
+
+/// What is told of a run in files.
+struct Told {
+    summary: Summary,
+    recording: Recording,
+}
+
+impl Told {
+    fn write(
+        mut self,
+        args: &RunArgs,
+        (outcome, left): (&Result<u8, Box<dyn Error>>, &Result<(), Box<dyn Error>>),
+    ) -> Result<(), Box<dyn Error>> {
+        let errors = outcome.as_ref().err().into_iter();
+        let errors = errors.chain(left.as_ref().err()).map(ToString::to_string);
+        let errors: Vec<String> = errors.collect();
+        if outcome.is_err() {
+            self.summary.error = errors.first().cloned();
+        }
+        let summary = self.summary.write(args.summary.as_deref());
+        let record = self.recording.write(args.record.as_deref(), errors);
+        summary.and(record)
     }
 }
 
@@ -175,6 +229,7 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, Box<dyn Error>> {
     let seen = site.see(gate).await?;
     warn_of_unreadable(&seen.around.unreadable);
     let plan = seen.plan(&drill, new_id()?, None)?;
+    can_run(&plan, &args.command, &args.proxy)?;
     Ok(Prepared { site, plan, key })
 }
 
@@ -204,88 +259,31 @@ async fn signing_key(
     })
 }
 
-/// While the drill stands: waits for the edge, and runs the command.
-async fn with_drill(
-    args: &RunArgs,
-    signals: &mut Signals,
-    (site, plan, key): (&Site, &Plan, &Jwk),
-    progress: &Progress,
-    summary: &mut Summary,
-) -> Result<u8, Box<dyn Error>> {
-    let limit = args.wait.limit();
-    let keys = [key.clone()];
-    let edge = tokio::select! {
-        edge = site.wait_for_edge((&plan.gate, &keys), Some(plan.question()), limit) => edge?,
-        _ = signals.next() => return Err(crate::oneshot::Error::Interrupted.into()),
-    };
-    summary.edge = Some(edge.status.as_str());
-    match edge.status {
-        Status::True => progress.say(&format!("edge ready: {}", edge.message)),
-        Status::Unknown => warn_of_unknown(&edge),
-        Status::False => {
-            return Err(format!(
-                "the edge did not run with the drill in time: {}",
-                edge.message
-            )
-            .into());
-        }
-    }
-    let tools = Tools::start(&args.proxy, plan, key).await?;
-    progress.say(&format!(
-        "runs {}",
-        args.command.join(&OsString::from(" ")).display()
-    ));
-    let ended = run_command(&args.command, &tools.environment(plan, key)?, plan, signals).await;
-    let counts = tools.stop().await;
-    if let Some(counts) = &counts {
-        progress.say(&format!("proxy: {counts}"));
-    }
-    let (code, said) = match ended? {
-        Ended::Code(code) => (code, format!("the command ended with {code}")),
-        Ended::Signal(signal) => (
-            128_u8.saturating_add(signal),
-            format!("signal {signal} ended the command"),
-        ),
-        Ended::TimeOver => (
-            TIME_OVER,
-            "the drill's time is over, and the command was ended: give it a longer ttl".to_owned(),
-        ),
-    };
-    progress.say(&said);
-    summary.exit_code = Some(code);
-    let unmarked = counts.as_ref().map_or(0, |counts| counts.unmarked);
-    summary.requests = counts;
-    if unmarked > 0 && code == 0 {
-        return Err(format!(
-            "{unmarked} answers did not come from the edge's filter, and were not handed on: is --upstream the gateway of this gate?"
-        )
-        .into());
-    }
-    Ok(code)
-}
-
 /// Takes the drill away, whatever has happened, and whoever presses Ctrl-C meanwhile.
 async fn take_down(
     site: &Site,
     plan: &Plan,
     progress: &Progress,
-    summary: &mut Summary,
+    told: &mut Told,
 ) -> Result<(), Box<dyn Error>> {
     let references = plan.references();
-    match site
-        .take_down(plan.id, Some(&plan.filter()), &references)
-        .await
-    {
+    let began = now();
+    let filter = plan.filter();
+    let taken = site.take_down(plan.id, Some(&filter), &references).await;
+    told.recording
+        .since(Stage::Teardown, "took the drill away", began);
+    match taken {
         Ok(changes) => {
             progress.say(&format!(
                 "removed {} objects, nothing is left",
                 changes.removed.len()
             ));
-            summary.removed = changes.removed.iter().map(named).collect();
+            told.summary.removed = changes.removed.iter().map(named).collect();
             Ok(())
         }
         Err(error) => {
-            summary.left = references.iter().map(named).collect();
+            told.summary.left = references.iter().map(named).collect();
+            told.recording.left(&told.summary.left);
             Err(format!(
                 "the drill could not be taken away: {error}\n  the edge refuses its requests from {} on; remove what is left with `drillgate stop {}`",
                 rfc3339(&plan.expires_at),

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::super::output;
+use crate::checks::outcome::Outcome;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
 use crate::proxy::Counts;
@@ -26,6 +27,8 @@ pub(super) struct Summary {
     pub(super) edge: Option<&'static str>,
     /// The command's exit code, or what stands for it.
     pub(super) exit_code: Option<u8>,
+    /// What the checks came to.
+    pub(super) checks: Vec<Outcome>,
     /// What the proxy has counted.
     pub(super) requests: Option<Counts>,
     /// What has been removed at the end.
@@ -48,6 +51,7 @@ impl Summary {
             ended_at: None,
             edge: None,
             exit_code: None,
+            checks: Vec::new(),
             requests: None,
             removed: Vec::new(),
             left: Vec::new(),

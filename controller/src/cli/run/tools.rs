@@ -69,14 +69,14 @@ impl Tools {
         let fresh = Arc::new(signer(plan, key, args.lifetime, "file-")?);
         let file = ContextFile::create(folder.path().join(FILE), fresh, time::now)?;
         let file = tokio::spawn(file.keep(stopped(stopping.clone())));
-        let proxy = match args.upstream(plan)? {
+        let settings = match args.no_proxy {
+            true => None,
+            false => args.settings(plan, key, "proxy-")?,
+        };
+        let proxy = match settings {
             None => None,
-            Some(upstream) => {
-                let signer = Arc::new(signer(plan, key, args.lifetime, "proxy-")?);
-                let mut settings = Settings::new(upstream, signer, time::now);
-                settings.hosts = plan.hosts();
+            Some(settings) => {
                 args.trust.warn();
-                settings.trust = args.trust.trust();
                 let proxy = Proxy::bind(settings).await?;
                 Some(Running {
                     address: format!("http://{}", proxy.address()),
@@ -140,18 +140,30 @@ impl Tools {
 }
 
 impl ProxyArgs {
-    fn upstream(&self, plan: &Plan) -> Result<Option<Upstream>, Box<dyn Error>> {
-        if self.no_proxy {
+    /// The settings of what sends to the edge, if its address is known.
+    pub(super) fn settings(
+        &self,
+        plan: &Plan,
+        key: &Jwk,
+        prefix: &str,
+    ) -> Result<Option<Settings>, Box<dyn Error>> {
+        let Some(upstream) = self.edge(plan)? else {
             return Ok(None);
-        }
+        };
+        let signer = Arc::new(signer(plan, key, self.lifetime, prefix)?);
+        let mut settings = Settings::new(upstream, signer, time::now);
+        settings.hosts = plan.hosts();
+        settings.trust = self.trust.trust();
+        Ok(Some(settings))
+    }
+
+    /// Where the edge is, whether there is to be a proxy or not.
+    pub(super) fn edge(&self, plan: &Plan) -> Result<Option<Upstream>, Box<dyn Error>> {
         if let Some(upstream) = &self.upstream {
             return Ok(Some(upstream.clone()));
         }
-        let Some(probe) = &plan.gate.spec.probe else {
-            return Ok(None);
-        };
-        let scheme = if probe.tls { "https" } else { "http" };
-        Ok(Some(format!("{scheme}://{}", probe.address).parse()?))
+        let probe = plan.gate.spec.probe.as_ref();
+        Ok(probe.map(Upstream::of_probe).transpose()?)
     }
 }
 

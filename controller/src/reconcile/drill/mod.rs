@@ -1,5 +1,6 @@
 //! One drill: brought up, kept as it should be, and taken away.
 
+mod checks;
 mod place;
 pub mod status;
 pub mod step;
@@ -27,6 +28,7 @@ use crate::resources::metadata::{DRILL_ID, namespace_of};
 use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
 use crate::resources::{Object, keys};
 use crate::route_key;
+use checks::Told;
 use status::Telling;
 use step::{Seen, Step};
 
@@ -69,7 +71,11 @@ impl Work<'_> {
             refusals: self.refusals(),
             gate_not_ready: self.gate_not_ready(plugin.as_ref()),
         };
-        match step::next(self.drill, seen, &self.now) {
+        let step = step::next(self.drill, seen, &self.now);
+        if !matches!(step, Step::Begin | Step::Program) {
+            self.context.checks.end(self.id);
+        }
+        match step {
             Step::Rest => Ok(Action::await_change()),
             Step::Forget => self.forget().await,
             Step::End => self.end().await,
@@ -183,8 +189,13 @@ impl Work<'_> {
         let waits = edge.status == Status::False;
         let came_up = !waits && self.drill.phase() != Some(Phase::Active);
         let objects = references(&wanted.objects);
-        let told = Telling::new(self.drill, &self.now).programmed(objects, edge);
+        let checks = match waits {
+            true => Told::AsBefore,
+            false => self.checks(&edge).await,
+        };
+        let told = Telling::new(self.drill, &self.now).programmed(objects, edge, &checks);
         self.context.writer.status(self.drill, &told).await?;
+        self.tell_of_checks(&checks).await;
         if came_up {
             let note = format!("signed requests for drill {} reach the sandbox", self.id);
             self.tell(EventType::Normal, "Active", note).await;
@@ -304,6 +315,22 @@ impl Work<'_> {
         let left = end.0.duration_since(self.now.0);
         // A timer that fires early finds nothing to do.
         Duration::try_from(left).unwrap_or_default() + Duration::from_millis(20)
+    }
+
+    async fn tell_of_checks(&self, told: &Told) {
+        let condition = match told {
+            Told::Done(_) => told.condition(),
+            _ => None,
+        };
+        let Some(condition) = condition else {
+            return;
+        };
+        let note = condition.message;
+        match condition.status {
+            Status::True => self.tell(EventType::Normal, "ChecksPassed", note).await,
+            Status::False => self.tell(EventType::Warning, "ChecksFailed", note).await,
+            Status::Unknown => self.tell(EventType::Warning, "ChecksNotRun", note).await,
+        }
     }
 
     async fn tell(&self, kind: EventType, reason: &str, note: String) {

@@ -3,10 +3,12 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use super::checks::Told;
 use super::step::after;
 use crate::api::{Drill, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{
-    ACCEPTED, Conditions, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED, Status, reason,
+    ACCEPTED, CHECKS_PASSED, Conditions, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED,
+    Status, reason,
 };
 use crate::resources::refusal::Refusal;
 
@@ -89,8 +91,13 @@ impl<'a> Telling<'a> {
         self.done(message)
     }
 
-    /// Its objects stand in the API server, and the gateway has been asked.
-    pub fn programmed(mut self, objects: Vec<ObjectRef>, edge: Observation) -> DrillStatus {
+    /// Its objects stand in the API server, and the gateway and the drill's checks have been asked.
+    pub fn programmed(
+        mut self,
+        objects: Vec<ObjectRef>,
+        edge: Observation,
+        checks: &Told,
+    ) -> DrillStatus {
         let started = self
             .status
             .started_at
@@ -115,6 +122,7 @@ impl<'a> Telling<'a> {
             return self.done(told);
         }
         self.status.phase = Some(Phase::Active);
+        self.checked(checks);
         self.conditions.set(
             READY,
             Status::True,
@@ -136,6 +144,11 @@ impl<'a> Telling<'a> {
     /// Its time has come.
     pub fn ending(mut self) -> DrillStatus {
         self.status.phase = Some(Phase::Ending);
+        if self.conditions.is_pending(CHECKS_PASSED) {
+            let message = "the drill was over before they had ended".to_owned();
+            self.conditions
+                .set(CHECKS_PASSED, Status::Unknown, reason::NOT_RUN, message);
+        }
         self.conditions.set(
             READY,
             Status::False,
@@ -172,6 +185,17 @@ impl<'a> Telling<'a> {
             );
         }
         self.done(message)
+    }
+
+    fn checked(&mut self, told: &Told) {
+        if let Some(checks) = told.list() {
+            self.status.checks = checks;
+        }
+        match told.condition() {
+            Some(condition) => self.conditions.observe(condition),
+            None if *told == Told::Nothing => self.conditions.remove(CHECKS_PASSED),
+            None => {}
+        }
     }
 
     fn nothing_programmed(&mut self) {

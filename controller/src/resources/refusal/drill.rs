@@ -83,6 +83,8 @@ pub fn check_drill(drill: &Drill, facts: &DrillFacts<'_>) -> Vec<Refusal> {
         refusals.extend(check.servers(route, &format!("{at}.host")));
         refusals.extend(check.sandbox(route, &at));
     }
+    let of_checks = crate::checks::problems(&drill.spec).into_iter();
+    refusals.extend(of_checks.map(|(at, what)| Refusal::new(Reason::CheckInvalid, &at, what)));
     refusals
 }
 

@@ -51,6 +51,8 @@ pub enum Reason {
     SandboxProtected,
     /// The sandbox is production.
     SandboxIsProduction,
+    /// A check of a drill makes no sense.
+    CheckInvalid,
     /// The times of a schedule cannot be read.
     ScheduleInvalid,
     /// The times of a schedule never come.
@@ -86,6 +88,7 @@ impl Reason {
             Reason::ProductionMisplaced => "ProductionMisplaced",
             Reason::SandboxProtected => "SandboxProtected",
             Reason::SandboxIsProduction => "SandboxIsProduction",
+            Reason::CheckInvalid => "CheckInvalid",
             Reason::ScheduleInvalid => "ScheduleInvalid",
             Reason::ScheduleNeverDue => "ScheduleNeverDue",
             Reason::TimeZoneUnknown => "TimeZoneUnknown",
