@@ -8,6 +8,7 @@ mod audit;
 mod controller;
 mod crds;
 mod credentials;
+mod hand_on;
 mod kubeconfig;
 pub(crate) mod process;
 mod proxy;
@@ -33,6 +34,7 @@ use self::tools::tool;
 
 pub use self::audit::{Request, tally};
 pub use self::controller::Controller;
+pub use self::hand_on::hand_on;
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
 pub use self::scene::{GATE, Scene, key};

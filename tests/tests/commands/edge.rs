@@ -1,61 +1,11 @@
 //! A run in front of a real Envoy with the real filter. The test stands in for istiod: it hands on
 //! what stands in the cluster.
 
-use std::time::Duration;
-
-use drillgate::lab::{Drill, Filter, Module};
-use drillgate_tests::control_plane::Scene;
-use drillgate_tests::{Harness, SANDBOX, module};
+use drillgate_tests::control_plane::hand_on;
+use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
 use crate::Desk;
-
-/// Hands the filter's configuration and the drills' routes on to Envoy, over and over.
-async fn hand_on(scene: &Scene, harness: &mut Harness) {
-    let mut before = Value::Null;
-    loop {
-        let configuration = scene.plugin_configuration().await;
-        if configuration != before {
-            let drills = drills(scene, &configuration).await;
-            let current = configuration.clone();
-            harness
-                .change(|edge| {
-                    edge.drills = drills;
-                    if let Filter::Module(Module { configuration, .. }) = &mut edge.filter {
-                        *configuration = current;
-                    }
-                })
-                .await;
-            before = configuration;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// The drills whose routes stand, with the route keys that are in the routes' own hosts.
-async fn drills(scene: &Scene, configuration: &Value) -> Vec<Drill> {
-    let domain = configuration["domain"].as_str().expect("a domain");
-    let mut drills = Vec::new();
-    for route in scene
-        .of_kind("networking.istio.io", "v1", "VirtualService")
-        .await
-    {
-        let host = route.data["spec"]["hosts"][0].as_str().expect("a host");
-        let original = route.data["spec"]["http"][0]["rewrite"]["authority"].as_str();
-        if let Some(original) = original {
-            let key = host
-                .strip_prefix(original)
-                .and_then(|rest| rest.strip_suffix(domain));
-            drills.push(Drill::new(
-                key.expect("a key").trim_matches('.'),
-                original,
-                SANDBOX,
-            ));
-        }
-    }
-    drills
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_reaches_the_sandbox_through_the_proxy_and_production_sees_nothing_of_it() {

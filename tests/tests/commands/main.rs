@@ -1,6 +1,7 @@
 //! The commands that work on a cluster, as processes, against a real API server: drills and gates
 //! without the controller, and beside it.
 
+mod checks;
 mod edge;
 mod gates;
 mod rights;

@@ -19,7 +19,7 @@ fn edge_is(drill: &Drill, status: &str, text: &str) -> bool {
     condition(drill, "EdgeProgrammed").is_some_and(|held| held.0 == status && held.2.contains(text))
 }
 
-async fn gate_told(scene: &Scene, status: &str, text: &str) {
+pub async fn gate_told(scene: &Scene, status: &str, text: &str) {
     scene
         .gate_until(|gate| {
             gate_condition(gate, "EdgeProgrammed")
@@ -28,7 +28,7 @@ async fn gate_told(scene: &Scene, status: &str, text: &str) {
         .await;
 }
 
-fn probed(scene: &Scene, harness: &Harness) -> Value {
+pub fn probed(scene: &Scene, harness: &Harness) -> Value {
     let mut gate = scene.gate();
     gate["spec"]["probe"] = json!({"address": harness.address().to_string(), "host": HOST});
     gate

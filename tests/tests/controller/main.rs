@@ -1,6 +1,7 @@
 //! The controller as a process, against a real API server.
 
 mod batches;
+mod checks;
 mod crash;
 mod edge;
 mod leader;

@@ -1,0 +1,211 @@
+//! A run with checks, on a real API server, and before a real Envoy.
+
+use drillgate_tests::control_plane::hand_on;
+use drillgate_tests::{Harness, module};
+use serde_json::{Value, json};
+
+use crate::{Desk, Done, eventually, finish, signal};
+
+const CHECKED: [&str; 7] = [
+    "run",
+    "-f",
+    "drill.yaml",
+    "--summary",
+    "summary.json",
+    "--record",
+    "record.json",
+];
+
+impl Desk {
+    /// The drill, with these checks and objectives.
+    fn checked(&self, checks: Value, objectives: Value) {
+        let mut drill = self.scene.drill("orders");
+        drill["spec"]["checks"] = checks;
+        drill["spec"]["objectives"] = objectives;
+        self.write("drill.yaml", &drill);
+    }
+
+    fn json_of(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).expect("JSON")
+    }
+}
+
+fn shell(name: &str, script: &str) -> Value {
+    json!({"name": name, "command": {"argv": ["sh", "-c", script]}})
+}
+
+fn verdicts(of: &Value) -> Vec<&str> {
+    let checks = of["checks"].as_array().expect("checks").iter();
+    let verdicts = checks.map(|check| check["verdict"].as_str().expect("a verdict"));
+    verdicts.collect()
+}
+
+async fn probed(desk: &Desk, harness: &Harness) {
+    let mut gate = desk.scene.gate();
+    let address = harness.address().to_string();
+    gate["spec"]["probe"] = json!({"address": address, "host": "orders.example.com"});
+    desk.write("gate.yaml", &gate);
+    let install = [
+        "gate",
+        "install",
+        "-f",
+        "gate.yaml",
+        "--yes",
+        "--wait",
+        "0s",
+    ];
+    desk.run(&install).await;
+}
+
+async fn run_at(desk: &Desk, harness: &mut Harness, arguments: &[&str]) -> Done {
+    tokio::select! {
+        done = desk.run(arguments) => done,
+        () = hand_on(&desk.scene, harness) => panic!("it goes on for ever"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
+    let desk = Desk::new().await;
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    probed(&desk, &harness).await;
+    let checks = json!([
+        {"name": "answers", "http": [{"path": "/a", "expect": {"json": [{"path": "$.who", "equals": "sandbox"}]}}]},
+        {"name": "serves", "grpc": {"service": "sandbox"}},
+        shell("program", "test -n \"$DRILL_PROXY\" && curl -sS --fail $DRILL_PROXY/b"),
+    ]);
+    desk.checked(checks, json!({"rto": "10m"}));
+    let done = run_at(&desk, &mut harness, &CHECKED).await;
+    done.assert(0)
+        .says("check answers passed: the answer is as it must be")
+        .says("check serves passed: service sandbox is SERVING")
+        .says("check program passed")
+        .says("nothing is left");
+    let (summary, record) = (desk.json_of("summary.json"), desk.json_of("record.json"));
+    assert_eq!(verdicts(&summary), ["passed"; 3]);
+    assert_eq!(verdicts(&record), ["passed"; 3]);
+    let number = |name: &str| record["ledger"][name]["number"].clone();
+    assert_eq!(number("sent"), 3, "{record}");
+    assert_eq!(
+        (number("routed"), number("production")),
+        (json!(3), Value::Null)
+    );
+    assert_eq!(
+        record["objects"].as_array().map(Vec::len),
+        Some(3),
+        "{record}"
+    );
+    assert_eq!(record["objectives"][0]["name"], "RTO");
+    assert_eq!(record["errors"], json!([]));
+    assert_eq!(harness.sandbox.total(), 3);
+    assert_eq!(harness.production.drill_requests(), 0);
+
+    // What has failed fails the run, and keeps neither the others nor the command from running.
+    desk.checked(
+        json!([
+            {"name": "wrong", "http": [{"expect": {"json": [{"path": "$.who", "equals": "production"}]}}]},
+            {"name": "told", "severity": "Informative", "grpc": {"service": "nobody"}},
+            shell("after", "true"),
+        ]),
+        json!({"rto": "10m"}),
+    );
+    let with_command = [&CHECKED[..], &["--", "touch", "ran"]].concat();
+    let done = run_at(&desk, &mut harness, &with_command).await;
+    done.assert(1)
+        .says("check wrong failed: $.who is \"sandbox\", and \"production\" is wanted")
+        .says("check told failed (informative)")
+        .says("RTO: at most 600s is wanted, and it could not be measured");
+    assert!(desk.folder.path().join("ran").exists());
+    assert_eq!(
+        verdicts(&desk.json_of("record.json")),
+        ["failed", "failed", "passed"]
+    );
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_without_a_command_is_its_checks() {
+    let desk = Desk::gated().await;
+    desk.drill("true").await.assert(0);
+    let nothing = desk.run(&["run", "-f", "drill.yaml"]).await;
+    nothing.assert(125).says("there is nothing to run");
+    desk.checked(json!([shell("good", "true")]), json!({}));
+    desk.run(&CHECKED).await.assert(0).says("check good passed");
+    desk.checked(
+        json!([shell("bad", "exit 9"), shell("good", "true")]),
+        json!({}),
+    );
+    let bad = desk.run(&CHECKED).await;
+    bad.assert(1).says("check good passed");
+    // The command's own code wins, where it has one to tell.
+    let with = |script| [&CHECKED[..], &["--", "sh", "-c", script]].concat();
+    desk.run(&with("exit 7")).await.assert(7);
+    desk.run(&with("exit 0")).await.assert(1);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checks_that_cannot_be_asked_or_make_no_sense_apply_nothing() {
+    let desk = Desk::gated().await;
+    desk.checked(json!([{"name": "orders", "http": [{}]}]), json!({}));
+    let done = desk.run(&CHECKED).await;
+    done.assert(125).says("(orders)").says("--upstream");
+    desk.checked(
+        json!([{"name": "orders", "http": [{"host": "a.b"}]}]),
+        json!({}),
+    );
+    let done = desk.run(&CHECKED).await;
+    done.assert(125)
+        .says("spec.checks[0].http[0].host: a.b is none of");
+    assert!(!done.stderr.contains("applied"), "{done:#?}");
+    let late = [
+        &CHECKED[..],
+        &["--recovery-started", "2999-01-01T00:00:00Z"],
+    ]
+    .concat();
+    desk.checked(json!([shell("good", "true")]), json!({"rto": "1h"}));
+    desk.run(&late).await.assert(125).says("lies in the future");
+    let early = [
+        &CHECKED[..],
+        &["--recovery-started", "2020-01-01T00:00:00Z"],
+    ]
+    .concat();
+    desk.run(&early)
+        .await
+        .assert(1)
+        .says("RTO: ")
+        .says("and at most 3600s is wanted");
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_and_the_drills_end_stop_the_checks_and_take_the_drill_away() {
+    let desk = Desk::gated().await;
+    desk.checked(
+        json!([
+            shell("long", "touch began; sleep 60"),
+            shell("never", "true")
+        ]),
+        json!({}),
+    );
+    let child = desk.start(&CHECKED);
+    let began = desk.folder.path().join("began");
+    eventually("the check runs", async || began.exists()).await;
+    signal(&child, "INT").await;
+    let done = finish(child).await;
+    done.assert(130)
+        .says("check never not run")
+        .says("nothing is left");
+    assert_eq!(
+        verdicts(&desk.json_of("summary.json")),
+        ["notRun", "notRun"]
+    );
+    let short = [&CHECKED[..], &["--ttl", "2s", "--", "touch", "ran"]].concat();
+    let done = desk.run(&short).await;
+    done.assert(124)
+        .says("the drill's time is over")
+        .says("nothing is left");
+    assert!(!desk.folder.path().join("ran").exists());
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
