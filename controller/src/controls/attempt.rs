@@ -7,6 +7,10 @@ use drill_context::{Claims, DrillId, Environment, SigningKey, TokenId, TokenType
 /// How long a token of a control counts, in seconds.
 const LIFETIME: i64 = 60;
 
+/// The control of the gate's policy: where it does not bite, nothing keeps production from what bears
+/// the header.
+pub const WITHOUT_HEADER: &str = "without-header";
+
 /// A host that no drill is about, and that nobody serves (RFC 6761).
 const NOBODYS_HOST: &str = "drillgate-control.invalid";
 
@@ -84,7 +88,7 @@ pub fn attempts(
     let guarded = guarded_host(&subject.domain);
     vec![
         Attempt {
-            name: "without-header",
+            name: WITHOUT_HEADER,
             host: guarded.clone(),
             values: Vec::new(),
             wanted: Wanted::Policy,
@@ -163,7 +167,7 @@ fn other_than(environment: &Environment) -> Environment {
 mod tests {
     use drill_context::{Keyring, SigningKey, verify};
 
-    use super::{Attempt, Subject, Wanted, after_the_drill, attempts};
+    use super::{Attempt, Subject, WITHOUT_HEADER, Wanted, after_the_drill, attempts};
 
     const NOW: i64 = 1_790_000_000;
 
@@ -227,7 +231,7 @@ mod tests {
             let by_policy = attempt.wanted == Wanted::Policy;
             assert_eq!(attempt.values.is_empty(), by_policy, "{}", attempt.name);
             let under = attempt.host.ends_with(".drill.internal");
-            let names_it = ["without-header", "spoofed-authority"].contains(&attempt.name);
+            let names_it = [WITHOUT_HEADER, "spoofed-authority"].contains(&attempt.name);
             assert_eq!(under, names_it, "{}", attempt.name);
         }
     }

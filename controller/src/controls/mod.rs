@@ -11,6 +11,6 @@ mod attempt;
 mod edge;
 mod results;
 
-pub use attempt::{Attempt, Subject, Wanted, after_the_drill, attempts};
+pub use attempt::{Attempt, Subject, WITHOUT_HEADER, Wanted, after_the_drill, attempts};
 pub use edge::{Answer, Edge};
 pub use results::{afterwards, before_the_checks};

@@ -28,6 +28,20 @@ pub const BUNDLE: &str = "bundle.dsse.json";
 /// What is signed, in the order of the statement.
 const SIGNED: [&str; 4] = [REPORT, "report.html", "report.md", "junit.xml"];
 
+/// Finds out what would keep a folder from being written, before there is anything to write.
+///
+/// # Errors
+/// [`WriteError`]: the folder is not empty, or the key is no private Ed25519 key.
+pub fn ready(folder: &Path, key: Option<&Jwk>) -> Result<(), WriteError> {
+    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(WriteError::Exists(folder.to_owned()));
+    }
+    if let Some(key) = key {
+        envelope::seal(b"", key)?;
+    }
+    Ok(())
+}
+
 /// Writes the folder of a record: all of it, or nothing.
 ///
 /// It must not exist, or be empty: evidence is never overwritten. Without a key the folder has no
@@ -42,11 +56,9 @@ pub fn write(
     key: Option<&Jwk>,
     now: Time,
 ) -> Result<(), WriteError> {
+    ready(folder, key)?;
     let files = files(record, key, now)?;
     let failed = |error| WriteError::Unwritable(folder.to_owned(), error);
-    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(WriteError::Exists(folder.to_owned()));
-    }
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

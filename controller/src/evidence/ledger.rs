@@ -12,13 +12,24 @@ const BY_VERDICT: &str = "answers that bear the edge's verdict";
 /// What was sent without a tally, by a program that takes the header and not the proxy, is in none
 /// of them.
 pub fn ledger(tallies: &[Counts], sandbox: Count, production: Count) -> Ledger {
-    let sum = |number: fn(&Counts) -> u64| tallies.iter().map(number).sum::<u64>();
-    let known = |number, source: &str| Count {
-        number: Some(number),
-        source: source.to_owned(),
+    let sum = |of: fn(&Counts) -> u64| {
+        let numbers = tallies.iter().map(of);
+        numbers.fold(0, u64::saturating_add)
+    };
+    let known = |number, source: &str| {
+        if tallies.is_empty() {
+            return unknown("no request went through drillgate's own client or proxy");
+        }
+        Count {
+            number: Some(number),
+            source: source.to_owned(),
+        }
     };
     Ledger {
-        sent: known(sum(|tally| tally.sent), "counted as they were sent"),
+        sent: known(
+            sum(|tally| tally.sent),
+            "drillgate's client and proxy; what a command signs by itself is not in it",
+        ),
         routed: known(sum(|tally| tally.routed), BY_VERDICT),
         refused: known(sum(|tally| tally.refused.values().sum()), BY_VERDICT),
         failed: known(sum(|tally| tally.sandbox_unreachable), BY_VERDICT),
@@ -75,6 +86,13 @@ mod tests {
         assert_eq!(ledger.unanswered.number, Some(2));
         assert_eq!(ledger.is_balanced(), Some(true));
         assert_eq!(ledger.sandbox.number, None);
+    }
+
+    #[test]
+    fn without_anyone_who_counts_nothing_is_known() {
+        let ledger = ledger(&[], unknown("not asked"), unknown("not asked"));
+        assert_eq!(ledger.sent.number, None);
+        assert_eq!(ledger.is_balanced(), None);
     }
 
     #[test]

@@ -12,8 +12,8 @@ const CHECKED: [&str; 7] = [
     "drill.yaml",
     "--summary",
     "summary.json",
-    "--record",
-    "record.json",
+    "--evidence",
+    "evidence",
 ];
 
 impl Desk {
@@ -23,6 +23,13 @@ impl Desk {
         drill["spec"]["checks"] = checks;
         drill["spec"]["objectives"] = objectives;
         self.write("drill.yaml", &drill);
+    }
+
+    /// The report that the last run has left. The next one may leave another.
+    fn report(&self) -> Value {
+        let report = self.json_of("evidence/report.json");
+        std::fs::remove_dir_all(self.folder.path().join("evidence")).expect("it is ours");
+        report
     }
 
     fn json_of(&self, name: &str) -> Value {
@@ -82,15 +89,20 @@ async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
         .says("check serves passed: service sandbox is SERVING")
         .says("check program passed")
         .says("nothing is left");
-    let (summary, record) = (desk.json_of("summary.json"), desk.json_of("record.json"));
+    let (summary, record) = (desk.json_of("summary.json"), desk.report());
     assert_eq!(verdicts(&summary), ["passed"; 3]);
     assert_eq!(verdicts(&record), ["passed"; 3]);
     let number = |name: &str| record["ledger"][name]["number"].clone();
-    assert_eq!(number("sent"), 3, "{record}");
+    // Three checks, eight controls with a header, and one when the drill was over.
+    assert_eq!(number("sent"), 12, "{record}");
     assert_eq!(
-        (number("routed"), number("production")),
-        (json!(3), Value::Null)
+        (number("routed"), number("refused"), number("production")),
+        (json!(3), json!(9), Value::Null)
     );
+    assert_eq!(record["verdict"], "passed");
+    let controls = record["controls"].as_array().expect("controls");
+    assert_eq!(controls.len(), 10, "{record}");
+    assert!(controls.iter().all(|control| control["bites"] == true));
     assert_eq!(
         record["objects"].as_array().map(Vec::len),
         Some(3),
@@ -117,10 +129,7 @@ async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
         .says("check told failed (informative)")
         .says("RTO: at most 600s is wanted, and it could not be measured");
     assert!(desk.folder.path().join("ran").exists());
-    assert_eq!(
-        verdicts(&desk.json_of("record.json")),
-        ["failed", "failed", "passed"]
-    );
+    assert_eq!(verdicts(&desk.report()), ["failed", "failed", "passed"]);
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }
 

@@ -90,7 +90,9 @@ async fn read(
     command: Option<&str>,
     environment: &[(&'static str, OsString)],
 ) -> Result<u64, String> {
-    let command = command.unwrap_or_default();
+    let Some(command) = command else {
+        return Err("there is no command".to_owned());
+    };
     let mut shell = Command::new("sh");
     let run = shell
         .args(["-c", command])

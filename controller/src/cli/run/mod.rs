@@ -2,8 +2,9 @@
 
 mod checks;
 mod child;
-#[allow(dead_code)]
+mod controls;
 mod counting;
+mod evidence;
 mod recording;
 mod signals;
 mod summary;
@@ -19,6 +20,9 @@ use std::time::Instant;
 use clap::Args;
 
 use self::checks::can_run;
+use self::controls::{ControlArgs, Controls};
+use self::counting::{Counting, CountingArgs};
+use self::evidence::{Evidence, EvidenceArgs};
 use self::recording::Recording;
 use self::signals::Signals;
 use self::summary::Summary;
@@ -28,7 +32,7 @@ use super::cluster::{ClusterArgs, DrillArgs, block_on};
 use super::start::warn_of_unreadable;
 use super::wait::WaitArgs;
 use super::{Outcome, output, time};
-use crate::evidence::record::Stage;
+use crate::evidence::record::{Count, Record, Stage};
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::{Site, now};
 use crate::oneshot::plan::{Plan, new_id};
@@ -41,9 +45,11 @@ Examples:
   drillgate run -f drill.yaml -- pytest tests/smoke
   drillgate run -f drill.yaml -- sh -c 'curl -fsS -H \"$DRILL_HEADER\" https://orders.example.com/healthz'
   drillgate run -f drill.yaml --upstream https://gateway.example.com -- npm test
-  drillgate run -f drill.yaml --record record.json
+  drillgate run -f drill.yaml --evidence evidence --evidence-key audit.jwk
 
-The drill's checks (spec.checks) run first, in their order; one that fails stops none of the others.
+Before all else the edge is tried with requests that it has to refuse: forged, expired, for another
+environment or drill, and others; and once more when the drill is over. One that it lets through fails
+the run. The drill's checks (spec.checks) run next, in their order; one that fails stops none of the others.
 Then the command runs, if there is one. Programs of checks and the command find in their environment:
   DRILL_PROXY         URL of a local proxy that signs each request: let the suite's base URL be this
   DRILL_CONTEXT_FILE  a file with a signed value that is always fresh
@@ -51,15 +57,20 @@ Then the command runs, if there is one. Programs of checks and the command find 
   DRILL_HEADER        the same as a header line: X-Drill-Context: <value>
   DRILL_ID, DRILL_NAME, DRILL_ENVIRONMENT, DRILL_HOST (the first), DRILL_HOSTS, DRILL_EXPIRES_AT
 DRILL_PROXY is there if the edge is known: by --upstream, or by the gate's spec.probe.address. Checks
-of the kinds http and grpc need one of the two.
+of the kinds http and grpc need one of the two, and without it no controls are tried.
+
+--count-sandbox and --count-production are shell commands that print a number of requests so far, from
+a log or a metric: they run before and after the drill, with DRILL_ID and the like in their
+environment. The report's ledger holds what was sent against them.
 
 The drill is taken away however the command ends, on Ctrl-C and on SIGTERM, too. Of a process that is
 killed its objects stay, which nothing is steered to once the drill's ttl is over: the controller
 removes them, or `drillgate gc`.
 
 Exit codes:
-  0  all required checks have passed, the command has ended with 0, and nothing of the drill is left
-  1  a required check has failed, or an objective of the drill (spec.objectives) was missed
+  0  all that had to hold did, the command has ended with 0, and nothing of the drill is left
+  1  a required check has failed, the edge has not refused a control, the ledger does not close, or
+     an objective of the drill (spec.objectives) was missed
   N  the command's own code if it is not 0, whatever the checks came to; 128 + the signal that ended
      the command or the run
   2  usage
@@ -98,9 +109,14 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
-    /// Write the record of the run to a file, as JSON: what was made, checked and measured
-    #[arg(long, value_name = "FILE")]
-    record: Option<PathBuf>,
+    #[command(flatten)]
+    controls: ControlArgs,
+
+    #[command(flatten)]
+    counting: CountingArgs,
+
+    #[command(flatten)]
+    evidence: EvidenceArgs,
 
     /// When the recovery began that the drill is part of [default: when this run begins]
     #[arg(long, value_name = "RFC3339", value_parser = time::parse)]
@@ -148,46 +164,84 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
         prepared = prepare(args) => prepared?,
         _ = signals.next() => return Err(crate::oneshot::Error::Interrupted.into()),
     };
-    let Prepared { site, plan, key } = prepared;
     let mut told = Told {
-        summary: Summary::new(&plan),
-        recording: Recording::new(&plan, began, args.recovery_started)?,
+        summary: Summary::new(&prepared.plan),
+        recording: Recording::new(&prepared.plan, began, args.recovery_started)?,
     };
-    let name = full_name(&plan.drill);
+    let facts = facts(&prepared.plan);
+    let counting = Counting::begin(&args.counting, &facts).await;
+    let plan = &prepared.plan;
     progress.say(&format!(
-        "drill {name} {} until {}",
+        "drill {} {} until {}",
+        full_name(&plan.drill),
         plan.id,
         rfc3339(&plan.expires_at)
     ));
+    let outcome = up_and_down(args, signals, &prepared, &progress, &mut told).await;
+    let counts = counting.end(&facts).await;
+    told.finish(args, &prepared.evidence, outcome, counts, &progress)
+}
+
+/// What the run came to, and whether the drill could be taken away.
+type UpAndDown = (Result<u8, Box<dyn Error>>, Result<(), Box<dyn Error>>);
+
+async fn up_and_down(
+    args: &RunArgs,
+    signals: &mut Signals,
+    prepared: &Prepared,
+    progress: &Progress,
+    told: &mut Told,
+) -> UpAndDown {
+    let Prepared { site, plan, .. } = prepared;
     let applying = now();
-    let brought_up = site.bring_up(&plan, &signals.stop()).await;
+    let brought_up = site.bring_up(plan, &signals.stop()).await;
     told.recording.since(
         Stage::Provision,
         "applied the drill's objects and its entry",
         applying,
     );
+    let is_up = brought_up.is_ok();
     let outcome = match brought_up {
         Ok(changes) => {
             progress.say(&format!(
                 "applied {} objects and its entry",
                 changes.applied.len()
             ));
-            with_drill(args, signals, (&site, &plan, &key), &progress, &mut told).await
+            with_drill(args, signals, prepared, progress, told).await
         }
         Err(error) => Err(error.into()),
     };
-    let outcome = told.recording.measured(&plan, outcome);
-    let left = take_down(&site, &plan, &progress, &mut told).await;
-    told.write(args, (&outcome, &left))?;
-    match (outcome, left) {
-        (Ok(_), Err(error)) => Err(error),
-        (outcome, left) => {
-            left.err()
-                .iter()
-                .for_each(|error| output::error(error.as_ref()));
-            outcome
+    let outcome = told.recording.measured(plan, outcome);
+    let left = take_down(site, plan, progress, told).await;
+    if let Some(controls) = &prepared.controls {
+        // Whoever presses Ctrl-C wants an end, and the drill has one.
+        if is_up && left.is_ok() && signals.code().is_none() {
+            let began = now();
+            let control = controls.afterwards().await;
+            progress.say(&format!(
+                "after the drill: the edge answers {}",
+                control.got
+            ));
+            told.recording
+                .since(Stage::Afterwards, "asked for the drill that is over", began);
+            told.recording.controls(&[control]);
         }
+        told.recording.counted(&controls.counts());
     }
+    (outcome, left)
+}
+
+/// What programs are told of the drill that count for us.
+fn facts(plan: &Plan) -> [(&'static str, OsString); 4] {
+    [
+        ("DRILL_ID", plan.id.to_string().into()),
+        ("DRILL_NAME", full_name(&plan.drill).into()),
+        (
+            "DRILL_ENVIRONMENT",
+            plan.drill.spec.environment.clone().into(),
+        ),
+        ("DRILL_HOSTS", plan.hosts().join(",").into()),
+    ]
 }
 
 /// What is told of a run in files.
@@ -197,30 +251,66 @@ struct Told {
 }
 
 impl Told {
-    fn write(
+    /// Writes the files, and gives the exit code: 0 only if all that had to hold did.
+    fn finish(
         mut self,
         args: &RunArgs,
-        (outcome, left): (&Result<u8, Box<dyn Error>>, &Result<(), Box<dyn Error>>),
-    ) -> Result<(), Box<dyn Error>> {
+        evidence: &Evidence,
+        (outcome, left): UpAndDown,
+        counts: (Count, Count),
+        progress: &Progress,
+    ) -> Result<u8, Box<dyn Error>> {
         let errors = outcome.as_ref().err().into_iter();
         let errors = errors.chain(left.as_ref().err()).map(ToString::to_string);
         let errors: Vec<String> = errors.collect();
         if outcome.is_err() {
             self.summary.error = errors.first().cloned();
         }
-        let summary = self.summary.write(args.summary.as_deref());
-        let record = self.recording.write(args.record.as_deref(), errors);
-        summary.and(record)
+        let record = self.recording.end(errors, counts);
+        let written = evidence.write(&record).map(|page| {
+            if let Some(page) = page {
+                let verdict = if record.has_passed() {
+                    "passed"
+                } else {
+                    "failed"
+                };
+                progress.say(&format!("the drill has {verdict}: {}", page.display()));
+            }
+        });
+        self.summary.write(args.summary.as_deref()).and(written)?;
+        match (outcome, left) {
+            (Ok(0), Ok(())) => Ok(proven(&record)),
+            (Ok(_), Err(error)) => Err(error),
+            (outcome, left) => {
+                left.err()
+                    .iter()
+                    .for_each(|error| output::error(error.as_ref()));
+                outcome
+            }
+        }
     }
+}
+
+/// The exit code of a run in which everything has gone well, as far as it was told yet.
+fn proven(record: &Record) -> u8 {
+    let failures = record.failures();
+    for failure in &failures {
+        let error: Box<dyn Error> = failure.as_str().into();
+        output::error(error.as_ref());
+    }
+    if failures.is_empty() { 0 } else { NOT_PROVEN }
 }
 
 struct Prepared {
     site: Site,
     plan: Plan,
     key: Jwk,
+    controls: Option<Controls>,
+    evidence: Evidence,
 }
 
 async fn prepare(args: &RunArgs) -> Result<Prepared, Box<dyn Error>> {
+    let evidence = args.evidence.ready()?;
     let connected = args.cluster.connect().await?;
     let site = connected.site;
     let (drill, given) = args.drill.read(&connected.namespace)?;
@@ -230,7 +320,14 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, Box<dyn Error>> {
     warn_of_unreadable(&seen.around.unreadable);
     let plan = seen.plan(&drill, new_id()?, None)?;
     can_run(&plan, &args.command, &args.proxy)?;
-    Ok(Prepared { site, plan, key })
+    let controls = Controls::of(&args.controls, &args.proxy, &plan, &key)?;
+    Ok(Prepared {
+        site,
+        plan,
+        key,
+        controls,
+        evidence,
+    })
 }
 
 /// The key that was named, or else one of the gate's that signs.

@@ -1,7 +1,6 @@
 //! The record of a run, as it goes on.
 
 use std::error::Error;
-use std::path::Path;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -9,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::super::output;
 use super::NOT_PROVEN;
 use crate::checks::outcome::Outcome;
-use crate::evidence::record::{DrillFacts, Stage};
+use crate::evidence::record::{Control, Count, DrillFacts, Record, Stage};
 use crate::evidence::recorder::Recorder;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
@@ -106,23 +105,21 @@ impl Recording {
         })
     }
 
-    /// Writes it, if anyone wants it.
-    pub(super) fn write(
+    /// Controls came to this.
+    pub(super) fn controls(&mut self, controls: &[Control]) {
+        self.recorder.controls(controls);
+    }
+
+    /// The whole record, with what the sandbox and production have counted themselves.
+    pub(super) fn end(
         mut self,
-        path: Option<&Path>,
         errors: Vec<String>,
-    ) -> Result<(), Box<dyn Error>> {
+        (sandbox, production): (Count, Count),
+    ) -> Record {
         errors
             .into_iter()
             .for_each(|error| self.recorder.error(error));
-        let counts: Vec<&Counts> = self.counts.iter().collect();
-        self.recorder.requests(&counts);
-        let record = self.recorder.end(now());
-        let Some(path) = path else {
-            return Ok(());
-        };
-        let text = output::json(&record)?;
-        std::fs::write(path, text)
-            .map_err(|error| format!("{} cannot be written: {error}", path.display()).into())
+        self.recorder.requests(&self.counts, sandbox, production);
+        self.recorder.end(now())
     }
 }

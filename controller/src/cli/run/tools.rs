@@ -16,7 +16,7 @@ use super::super::{output, time};
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
-use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Tally, Upstream};
+use crate::proxy::{ContextFile, Counts, Proxy, Settings, Signer, Tally, Trust, Upstream};
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
 
@@ -153,8 +153,13 @@ impl ProxyArgs {
         let signer = Arc::new(signer(plan, key, self.lifetime, prefix)?);
         let mut settings = Settings::new(upstream, signer, time::now);
         settings.hosts = plan.hosts();
-        settings.trust = self.trust.trust();
+        settings.trust = self.trust();
         Ok(Some(settings))
+    }
+
+    /// Whose certificates an edge may have.
+    pub(super) fn trust(&self) -> Trust {
+        self.trust.trust()
     }
 
     /// Where the edge is, whether there is to be a proxy or not.

@@ -3,16 +3,19 @@
 use std::error::Error;
 use std::ffi::OsString;
 
+use super::super::output::BAD;
 use super::super::start::warn_of_unknown;
 use super::checks::{Stop, run_checks};
 use super::child::{Ended, run_command};
+use super::controls::Controls;
 use super::signals::Signals;
 use super::tools::Tools;
-use super::{NOT_PROVEN, Progress, RunArgs, TIME_OVER, Told};
+use super::{NOT_PROVEN, Prepared, Progress, RunArgs, TIME_OVER, Told};
 use crate::checks::Edge;
-use crate::evidence::record::Stage;
+use crate::controls::WITHOUT_HEADER;
+use crate::evidence::record::{Control, Stage};
 use crate::keyfile::Jwk;
-use crate::oneshot::drill::{Site, now};
+use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
 use crate::resources::conditions::Status;
 
@@ -20,10 +23,13 @@ use crate::resources::conditions::Status;
 pub(super) async fn with_drill(
     args: &RunArgs,
     signals: &mut Signals,
-    (site, plan, key): (&Site, &Plan, &Jwk),
+    prepared: &Prepared,
     progress: &Progress,
     told: &mut Told,
 ) -> Result<u8, Box<dyn Error>> {
+    let Prepared {
+        site, plan, key, ..
+    } = prepared;
     let limit = args.wait.limit();
     let keys = [key.clone()];
     let asking = now();
@@ -46,6 +52,12 @@ pub(super) async fn with_drill(
                 edge.message
             )
             .into());
+        }
+    }
+    if let Some(controls) = &prepared.controls {
+        tokio::select! {
+            tried = try_controls(controls, progress, told) => tried?,
+            _ = signals.next() => return Err(crate::oneshot::Error::Interrupted.into()),
         }
     }
     let tools = Tools::start(&args.proxy, plan, key).await?;
@@ -71,6 +83,38 @@ pub(super) async fn with_drill(
         .into());
     }
     Ok(code)
+}
+
+/// Tries the edge with what it has to refuse. Without the gate's policy nothing more is sent: it
+/// might end at production.
+async fn try_controls(
+    controls: &Controls,
+    progress: &Progress,
+    told: &mut Told,
+) -> Result<(), Box<dyn Error>> {
+    let began = now();
+    let tried = controls.before().await?;
+    told.recording
+        .since(Stage::Controls, "tried what the edge has to refuse", began);
+    told.recording.controls(&tried);
+    let toothless: Vec<&Control> = tried.iter().filter(|control| !control.bites).collect();
+    for control in &toothless {
+        progress.say(&format!(
+            "control {} {BAD}was not refused as it must be{BAD:#}: {}, and {} is wanted",
+            control.name, control.got, control.wanted
+        ));
+    }
+    if toothless
+        .iter()
+        .any(|control| control.name == WITHOUT_HEADER)
+    {
+        return Err("the gate's policy is not in force at the edge: no check and no command was run, since production might have answered them".into());
+    }
+    let (all, refused) = (tried.len(), tried.len() - toothless.len());
+    progress.say(&format!(
+        "controls: {refused} of {all} were refused as they must be"
+    ));
+    Ok(())
 }
 
 /// What is run while the drill stands.
