@@ -198,15 +198,14 @@ mod tests {
         for name in SIGNED.into_iter().chain([BUNDLE]) {
             let original = fs::read(bench.file(name)).unwrap();
             let last = original.len() - 1;
-            let tries = if name == BUNDLE { 300 } else { 48 };
+            let tries = if name == BUNDLE { 150 } else { 24 };
             for position in (0..last).step_by(last / tries + 1).chain([last]) {
-                for flip in [0x01, 0x20] {
-                    let mut changed = original.clone();
-                    changed[position] ^= flip;
-                    fs::write(bench.file(name), changed).unwrap();
-                    let sentence = bench.refusal().to_string();
-                    assert!(sentence.contains(name), "{name} at {position}: {sentence}");
-                }
+                let mut changed = original.clone();
+                // The last bit, or the case of a letter.
+                changed[position] ^= if position % 2 == 0 { 0x01 } else { 0x20 };
+                fs::write(bench.file(name), changed).unwrap();
+                let sentence = bench.refusal().to_string();
+                assert!(sentence.contains(name), "{name} at {position}: {sentence}");
             }
             fs::write(bench.file(name), original).unwrap();
         }
