@@ -34,6 +34,7 @@ async fn a_command_reaches_the_sandbox_through_the_proxy_and_production_sees_not
         "run",
         "-f",
         "drill.yaml",
+        "--no-controls",
         "--summary",
         "summary.json",
         "--",
