@@ -3,6 +3,7 @@
 
 mod checks;
 mod edge;
+mod evidence;
 mod gates;
 mod rights;
 mod run;

@@ -1,0 +1,159 @@
+//! What a run leaves for those who doubt it, and what makes it fail.
+
+use drillgate::lab::Filter;
+use drillgate_tests::control_plane::hand_on;
+use drillgate_tests::{Harness, module};
+use serde_json::{Value, json};
+
+use crate::Desk;
+
+const LEAKED: &str = "echo x >> seen; wc -l < seen";
+
+impl Desk {
+    /// The gate without a probe: nobody asks the gateway itself.
+    async fn unasked(&self) {
+        self.write("gate.yaml", &self.scene.gate());
+        let install = [
+            "gate",
+            "install",
+            "-f",
+            "gate.yaml",
+            "--yes",
+            "--wait",
+            "0s",
+        ];
+        self.run(&install).await;
+        let mut drill = self.scene.drill("orders");
+        drill["spec"]["checks"] = json!([{"name": "ran", "command": {"argv": ["touch", "ran"]}}]);
+        self.write("drill.yaml", &drill);
+    }
+
+    fn failures(&self, folder: &str) -> Vec<String> {
+        let report: Value =
+            serde_json::from_str(&self.read(&format!("{folder}/report.json"))).expect("a report");
+        assert_eq!(report["verdict"], "failed", "{report}");
+        serde_json::from_value(report["failures"].clone()).expect("sentences")
+    }
+
+    fn has_run(&self) -> bool {
+        self.folder.path().join("ran").exists()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_edge_fails_the_run_whatever_its_checks_say_and_production_sees_nothing() {
+    let desk = Desk::new().await;
+    desk.unasked().await;
+    let without_filter = Harness::start(|edge| edge.filter = Filter::AllowAll).await;
+    let upstream = format!("http://{}", without_filter.address());
+    let run = |upstream, folder| {
+        [
+            "run",
+            "-f",
+            "drill.yaml",
+            "--upstream",
+            upstream,
+            "--evidence",
+            folder,
+        ]
+    };
+    desk.run(&run(&upstream, "one")).await.assert(1);
+    assert!(desk.has_run());
+    let failures = desk.failures("one");
+    let forged = failures
+        .iter()
+        .find(|failure| failure.starts_with("control forged: "));
+    assert!(
+        forged
+            .unwrap()
+            .contains("403 without a verdict of the filter"),
+        "{failures:?}"
+    );
+    assert_eq!(without_filter.production.drill_requests(), 0);
+
+    std::fs::remove_file(desk.folder.path().join("ran")).unwrap();
+    let without_guard = Harness::start(|edge| {
+        edge.filter = Filter::AllowAll;
+        edge.guard = false;
+    })
+    .await;
+    let upstream = format!("http://{}", without_guard.address());
+    let done = desk.run(&run(&upstream, "two")).await;
+    done.assert(125).says("the gate's policy is not in force");
+    assert!(!desk.has_run());
+    let failures = desk.failures("two");
+    let forged = failures
+        .iter()
+        .find(|failure| failure.starts_with("control forged: "));
+    assert!(forged.unwrap().contains("nothing was sent"), "{failures:?}");
+    assert_eq!(without_guard.production.drill_requests(), 0);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leak_that_production_counts_fails_the_run_and_the_signed_folder_says_so() {
+    let desk = Desk::new().await;
+    desk.unasked().await;
+    let new = [
+        "keys",
+        "new",
+        "--kid",
+        "audit",
+        "--alg",
+        "Ed25519",
+        "--out",
+        "audit.jwk",
+    ];
+    desk.run(&new).await.assert(0);
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    let mut gate = desk.scene.gate();
+    let address = harness.address().to_string();
+    gate["spec"]["probe"] = json!({"address": address, "host": "orders.example.com"});
+    desk.write("gate.yaml", &gate);
+    desk.run(&[
+        "gate",
+        "install",
+        "-f",
+        "gate.yaml",
+        "--yes",
+        "--wait",
+        "0s",
+    ])
+    .await;
+    let arguments = [
+        "run",
+        "-f",
+        "drill.yaml",
+        "--evidence",
+        "evidence",
+        "--evidence-key",
+        "audit.jwk",
+        "--count-production",
+        LEAKED,
+        "--count-sandbox",
+        "echo 1000",
+    ];
+    let done = tokio::select! {
+        done = desk.run(&arguments) => done,
+        () = hand_on(&desk.scene, &mut harness) => panic!("it goes on for ever"),
+    };
+    done.assert(1)
+        .says("production has seen 1 of the drill's requests (--count-production");
+    let failures = desk.failures("evidence");
+    assert!(
+        failures
+            .iter()
+            .any(|failure| failure.starts_with("production has seen 1")),
+        "{failures:?}"
+    );
+
+    let verify = ["report", "verify", "evidence", "--key", "audit.jwk"];
+    desk.run(&verify).await.assert(0);
+    let page = desk.folder.path().join("evidence/report.html");
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, text.replacen("failed", "passed", 1)).unwrap();
+    desk.run(&verify).await.assert(1).says("report.html");
+    assert_eq!(harness.production.drill_requests(), 0);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
