@@ -369,9 +369,10 @@ impl Scene {
 }
 
 /// The kinds that drillgate makes objects of.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 7] = [
     ("networking.istio.io", "v1", "VirtualService"),
     ("networking.istio.io", "v1", "DestinationRule"),
+    ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
     ("security.istio.io", "v1", "AuthorizationPolicy"),
     ("telemetry.istio.io", "v1", "Telemetry"),
     ("extensions.istio.io", "v1alpha1", "WasmPlugin"),

@@ -105,6 +105,11 @@ impl Work<'_> {
                 living: &living,
                 virtual_services: &cluster.routes_of(&hosts),
                 gateways: &cluster.istio_gateways(),
+                gateway_api: &cluster.gateway_api(
+                    self.gate.as_deref(),
+                    &namespace_of(self.drill),
+                    &hosts,
+                ),
                 namespaces: &cluster.namespace_names(),
             },
         )
@@ -183,7 +188,8 @@ impl Work<'_> {
         let waits = edge.status == Status::False;
         let came_up = !waits && self.drill.phase() != Some(Phase::Active);
         let objects = references(&wanted.objects);
-        let told = Telling::new(self.drill, &self.now).programmed(objects, edge);
+        let told = Telling::new(self.drill, &self.now).at(self.gate.as_deref());
+        let told = told.programmed(objects, edge);
         self.context.writer.status(self.drill, &told).await?;
         if came_up {
             let note = format!("signed requests for drill {} reach the sandbox", self.id);
