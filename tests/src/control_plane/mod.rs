@@ -35,6 +35,7 @@ pub use self::audit::{Request, tally};
 pub use self::controller::Controller;
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
+pub(crate) use self::scene::referring;
 pub use self::scene::{GATE, Scene, key};
 pub use self::tools::{CONTROL_PLANE_VARIABLE, ISTIO_VARIABLE};
 

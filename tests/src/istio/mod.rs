@@ -7,6 +7,7 @@
 
 mod collector;
 mod gateway;
+mod gateway_api;
 mod istiod;
 mod mesh;
 mod module_cache;

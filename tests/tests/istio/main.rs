@@ -4,6 +4,7 @@
 mod delivery;
 mod desk;
 mod failures;
+mod gateway_api;
 mod guard;
 mod production;
 mod settings;
@@ -29,12 +30,17 @@ async fn started() -> Stage {
 
 /// The same, where production serves `router` beside what it always does.
 async fn serving(router: Router) -> Stage {
-    static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
     let mesh = Mesh::shared().await;
+    shared_controller(mesh).await;
+    Stage::set(mesh, router).await
+}
+
+/// The controller that the tests share leads from now on.
+async fn shared_controller(mesh: &Mesh) {
+    static CONTROLLER: OnceCell<Controller> = OnceCell::const_new();
     CONTROLLER
         .get_or_init(async || controller(mesh).await)
         .await;
-    Stage::set(mesh, router).await
 }
 
 /// The same, with a gate that is ready.
