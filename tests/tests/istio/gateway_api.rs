@@ -50,8 +50,18 @@ async fn a_drill_reaches_the_sandbox_and_its_end_leaves_nothing() {
         of_the_gate.contains(&"HTTPRoute drillgate-edge-guard".to_owned()),
         "{of_the_gate:?}"
     );
+    // What production is sent, and how Envoy routes it there: the same to the letter, but for the
+    // request's number.
     let plain = Request::get("orders.example.com", "/same");
-    let production = async || stage.send(&plain).await.body;
+    let production = async || {
+        let answer = stage.send(&plain).await;
+        let mut seen: Value = serde_json::from_slice(&answer.body).unwrap();
+        let headers = seen["headers"].as_array_mut().unwrap();
+        headers.retain(|header| header[0] != "x-request-id");
+        let routes = stage.gateway.virtual_hosts("orders.example.com").await;
+        assert_eq!(routes.len(), 1);
+        (seen, routes)
+    };
     let before = production().await;
     let id = stage.drill().await;
     assert_serves_the_drill(&stage, &id).await;
