@@ -193,7 +193,7 @@ GO := GOTOOLCHAIN=$(or $(GOTOOLCHAIN),auto) go
 need-go = @command -v go >/dev/null && go version | grep -qvE ' go1\.(1?[0-9]|20)[. ]' || { \
 	echo "Go 1.21 or newer is missing: install it (Debian 13: apt-get install golang-go, or https://go.dev/dl)" >&2; exit 1; }
 
-control-plane: $(DRILLGATE_CONTROL_PLANE)/ready $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml ## build kube-apiserver, kubectl and etcd (once, 4 to 8 minutes)
+control-plane: $(DRILLGATE_CONTROL_PLANE)/ready $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml $(DRILLGATE_CONTROL_PLANE)/gateway-api-crds.yaml ## build kube-apiserver, kubectl and etcd (once, 4 to 8 minutes)
 
 # Without a version linked in, the API server and kubectl would call themselves v0.0.0.
 $(DRILLGATE_CONTROL_PLANE)/ready: tests/control-plane/kubernetes/go.mod tests/control-plane/kubernetes/go.sum
@@ -215,6 +215,16 @@ $(DRILLGATE_CONTROL_PLANE)/istio-crds.yaml: tests/control-plane/istio/go.mod tes
 	@cd $(<D) && $(GO) mod download istio.io/istio
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/manifests/charts/base/files/crd-all.gen.yaml" $@
 	@chmod u+w $@ && touch $@
+
+# Each definition begins with a line of dashes. The folder has admission policies, too: no part of this.
+$(DRILLGATE_CONTROL_PLANE)/gateway-api-crds.yaml: tests/control-plane/istio/go.mod tests/control-plane/istio/go.sum
+	$(need-go)
+	$(STEP) "fetching the Gateway API's definitions"
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download sigs.k8s.io/gateway-api
+	@cd $(<D) && folder="$$($(GO) list -m -f '{{.Dir}}' sigs.k8s.io/gateway-api)/config/crd/standard" && \
+		for kind in gatewayclasses gateways httproutes grpcroutes referencegrants; do \
+			echo '---' && cat "$$folder/gateway.networking.k8s.io_$$kind.yaml" || exit 1; done >$@
 
 istio: $(DRILLGATE_ISTIO)/ready ## build istiod and the gateway's agent (once, 3 to 8 minutes)
 

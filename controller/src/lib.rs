@@ -9,6 +9,7 @@ pub mod controls;
 pub mod demo;
 mod digest;
 pub mod evidence;
+pub mod gateway_api;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;

@@ -39,7 +39,8 @@ const MAX_NAME: &str = "size(self.metadata.name) <= 40 && !self.metadata.name.co
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(
-    validation = Rule::new("has(self.selector) != has(self.targetRefs)").message("set exactly one of selector and targetRefs")
+    validation = Rule::new("has(self.selector) != has(self.targetRefs)").message("set exactly one of selector and targetRefs"),
+    validation = Rule::new("has(self.targetRefs) != has(self.gateways)").message("gateways are Istio's and go with selector: name them there, and none beside targetRefs")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DrillGateSpec {
@@ -48,14 +49,18 @@ pub struct DrillGateSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<WorkloadSelector>,
 
-    /// The gateways, by reference, where they are made by the Gateway API. Instead of selector.
+    /// The Gateways of the Gateway API that the drills go through, in the gate's own namespace.
+    /// Instead of selector and gateways: the filter, the policy and the drills' routes, which are
+    /// HTTPRoutes then, are bound to them. Their listeners must take hosts under the domain, and
+    /// allow HTTPRoutes from the namespaces of drills.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub target_refs: Option<Vec<TargetRef>>,
 
     /// The Istio Gateways that the drills' routes are bound to: name, or namespace/name for one of
-    /// another namespace.
+    /// another namespace. Required with selector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 16), inner(length(max = 127), regex(pattern = GATEWAY_NAME)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub gateways: Vec<String>,

@@ -113,9 +113,7 @@ fn the_shortest_gate_and_drill_are_accepted_and_filled_with_defaults() {
 
 #[test]
 fn a_gate_has_either_a_selector_or_references() {
-    let reference =
-        json!([{"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}]);
-    let both = with(gate(), "/spec/targetRefs", reference);
+    let both = with(gate(), "/spec/targetRefs", json!([{"name": "public"}]));
     let none = without(gate(), "/spec/selector");
     for gate in [&both, &none] {
         let verdict = verdict::<DrillGate>(gate, None);
@@ -124,10 +122,16 @@ fn a_gate_has_either_a_selector_or_references() {
             "{verdict}"
         );
     }
-    assert_eq!(
-        verdict::<DrillGate>(&without(both, "/spec/selector"), None),
-        "accepted"
-    );
+    let referring = without(both, "/spec/selector");
+    let unbound = without(gate(), "/spec/gateways");
+    for gate in [&referring, &unbound] {
+        let verdict = verdict::<DrillGate>(gate, None);
+        assert!(verdict.contains("go with selector"), "{verdict}");
+    }
+    let referring = without(referring, "/spec/gateways");
+    assert_eq!(verdict::<DrillGate>(&referring, None), "accepted");
+    let of_kind = with(referring, "/spec/targetRefs/0/kind", json!("Service"));
+    assert!(verdict::<DrillGate>(&of_kind, None).contains("kind"));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gateway_api::{GATEWAY, GROUP};
+
 /// Pods, by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -18,16 +20,26 @@ pub struct WorkloadSelector {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetRef {
     /// The API group: gateway.networking.k8s.io.
-    #[schemars(length(max = 253))]
+    #[serde(default = "default_group")]
+    #[schemars(extend("enum" = [GROUP]))]
     pub group: String,
 
     /// The kind: Gateway.
-    #[schemars(length(min = 1, max = 63))]
+    #[serde(default = "default_kind")]
+    #[schemars(extend("enum" = [GATEWAY]))]
     pub kind: String,
 
     /// The name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
+}
+
+fn default_group() -> String {
+    GROUP.to_owned()
+}
+
+fn default_kind() -> String {
+    GATEWAY.to_owned()
 }
 
 /// At least one label, so that a selector never stands for every pod of a namespace.

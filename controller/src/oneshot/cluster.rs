@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 
 use super::Error;
 use crate::api::{Drill, DrillGate};
+use crate::gateway_api;
 use crate::istio::{Gateway, VirtualService};
 use crate::reconcile::AMBIENT;
 use crate::reconcile::made::Made;
+use crate::resources::gateway_api::GatewayApi;
 use crate::resources::keys;
 use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY, namespace_of};
 
@@ -23,12 +25,16 @@ use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY, namespace_of};
 pub struct Surroundings {
     /// The names of all namespaces.
     pub namespaces: BTreeSet<String>,
+    /// Their labels.
+    pub labels: BTreeMap<String, BTreeMap<String, String>>,
     /// Those whose pods are in the ambient mesh.
     pub ambient: BTreeSet<String>,
     /// Every Gateway of Istio.
     pub gateways: Vec<Gateway>,
     /// The VirtualServices that are not a drill's.
     pub virtual_services: Vec<VirtualService>,
+    /// The Gateway API, with the labels of no namespace.
+    pub gateway_api: GatewayApi,
     /// Objects that cannot be read, as `Kind namespace/name: why`. Nothing is known of them.
     pub unreadable: Vec<String>,
 }
@@ -51,6 +57,8 @@ impl Surroundings {
             {
                 around.ambient.insert(namespace.name_any());
             }
+            let labels = namespace.labels().clone();
+            around.labels.insert(namespace.name_any(), labels);
             around.namespaces.insert(namespace.name_any());
         }
         let everything = ListParams::default();
@@ -58,8 +66,29 @@ impl Surroundings {
         let unreadable = &mut around.unreadable;
         around.gateways = all(client, "Gateways of Istio", &everything, unreadable).await?;
         around.virtual_services = all(client, "VirtualServices", &production, unreadable).await?;
+        let api = &mut around.gateway_api;
+        api.served = is_served::<gateway_api::HttpRoute>(client).await?;
+        if api.served {
+            let what = "Gateways of the Gateway API";
+            api.gateways = all(client, what, &everything, unreadable).await?;
+            api.routes = all(client, "HTTPRoutes", &production, unreadable).await?;
+        }
         Ok(around)
     }
+
+    /// The Gateway API as it matters for routes in `namespace`.
+    pub fn gateway_api_for(&self, namespace: &str) -> GatewayApi {
+        GatewayApi {
+            labels: self.labels.get(namespace).cloned().unwrap_or_default(),
+            ..self.gateway_api.clone()
+        }
+    }
+}
+
+/// Whether the cluster has a kind.
+async fn is_served<K: Resource<DynamicType = ()>>(client: &Client) -> Result<bool, Error> {
+    let served = crate::reconcile::is_served(client, &ApiResource::erase::<K>(&())).await;
+    served.map_err(|error| unread("the API server's kinds", error))
 }
 
 /// All objects of a kind; one that cannot be read is left out and named.

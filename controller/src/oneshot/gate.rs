@@ -59,6 +59,7 @@ impl Site {
             gate,
             &GateFacts {
                 gateways: &around.gateways,
+                gateway_api: &around.gateway_api_for(&namespace_of(gate)),
                 ambient: &around.ambient,
                 root_namespace,
             },

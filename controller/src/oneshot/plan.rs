@@ -67,6 +67,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, Error> {
             living: &living(inputs),
             virtual_services: &inputs.around.virtual_services,
             gateways: &inputs.around.gateways,
+            gateway_api: &inputs.around.gateway_api_for(&namespace_of(drill)),
             namespaces: &inputs.around.namespaces,
         },
     );

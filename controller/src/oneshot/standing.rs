@@ -174,14 +174,16 @@ impl Standing {
     }
 }
 
-/// The host that a drill's VirtualService is about.
+/// The host that a drill's VirtualService or HTTPRoute is about.
 fn host_of(object: &Made) -> Option<String> {
-    if object.types.kind != "VirtualService" {
-        return None;
-    }
+    let (rewritten, host) = match object.types.kind.as_str() {
+        "VirtualService" => ("/http/0/rewrite/authority", "/hosts/0"),
+        "HTTPRoute" => ("/rules/0/filters/0/urlRewrite/hostname", "/hostnames/0"),
+        _ => return None,
+    };
     let spec = object.spec()?;
     let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str);
-    let original = text("/http/0/rewrite/authority").or_else(|| text("/hosts/0"));
+    let original = text(rewritten).or_else(|| text(host));
     original.map(str::to_owned)
 }
 

@@ -5,6 +5,7 @@
 //! thousand drills do not slow down the look for production's VirtualServices.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
@@ -14,7 +15,8 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ApiResource, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef as StoreRef, Store};
 use kube::runtime::watcher;
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 
 use super::kinds::Kinds;
 use super::made::Made;
@@ -23,7 +25,9 @@ use super::streams::{decoded, each, stored, stored_with};
 use super::triggers::{self, Triggers};
 use super::writer;
 use crate::api::{Drill, DrillGate, DrillSchedule, ObjectRef};
+use crate::gateway_api;
 use crate::istio::{Gateway, VirtualService};
+use crate::resources::gateway_api::{GatewayApi, is_bound_to, is_for};
 use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY};
 
 /// The stores. They answer from memory, and lag behind the API server by a watch event.
@@ -38,6 +42,9 @@ pub struct Cluster {
     pub gateways: Store<Gateway>,
     /// The VirtualServices that are not a drill's.
     pub virtual_services: Store<VirtualService>,
+    /// Every Gateway of the Gateway API, and its HTTPRoutes that are not a drill's, where the cluster
+    /// has it.
+    gateway_api: Option<GatewayApiStores>,
     /// The namespaces, by their metadata.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     /// What we have made, by kind.
@@ -46,6 +53,12 @@ pub struct Cluster {
     pub kinds: Kinds,
     /// What has been written and is not in `ours` yet.
     pub recent: Arc<Recent>,
+}
+
+/// What is watched of the Gateway API.
+struct GatewayApiStores {
+    gateways: Store<gateway_api::Gateway>,
+    routes: Store<gateway_api::HttpRoute>,
 }
 
 /// The stores, and the streams that have to be driven for them to fill.
@@ -104,6 +117,10 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let ours = ours.collect();
 
     let production = watcher::Config::default().labels(&format!("!{DRILL_ID}"));
+    let gateway_api = kinds.gateway_api.then(|| GatewayApiStores {
+        gateways: surrounding(client, watcher::Config::default(), &triggers, &mut others),
+        routes: surrounding(client, production.clone(), &triggers, &mut others),
+    });
     let api = Api::<VirtualService>::all(client.clone());
     let (virtual_services, events) = stored(kube::runtime::watcher(api, production).boxed());
     let of_routes = triggers.clone();
@@ -126,6 +143,7 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
         schedules,
         gateways,
         virtual_services,
+        gateway_api,
         namespaces,
         ours,
         kinds,
@@ -167,6 +185,10 @@ impl Cluster {
         let _ = self.schedules.wait_until_ready().await;
         let _ = self.gateways.wait_until_ready().await;
         let _ = self.virtual_services.wait_until_ready().await;
+        if let Some(stores) = &self.gateway_api {
+            let _ = stores.gateways.wait_until_ready().await;
+            let _ = stores.routes.wait_until_ready().await;
+        }
         let _ = self.namespaces.wait_until_ready().await;
         for (_, store) in self.ours.values() {
             let _ = store.wait_until_ready().await;
@@ -234,10 +256,52 @@ impl Cluster {
         services.iter().map(|service| (**service).clone()).collect()
     }
 
+    /// What matters of the Gateway API for routes of `gate` in `namespace` about `hosts`; nothing for
+    /// a gate of Istio's own Gateways.
+    pub fn gateway_api(
+        &self,
+        gate: Option<&DrillGate>,
+        namespace: &str,
+        hosts: &[&str],
+    ) -> GatewayApi {
+        let gate = gate.filter(|gate| gate.spec.target_refs.is_some());
+        let (Some(gate), Some(stores)) = (gate, &self.gateway_api) else {
+            return GatewayApi::default();
+        };
+        let counts = |route: &gateway_api::HttpRoute| {
+            is_bound_to(route, gate) && hosts.iter().any(|host| is_for(route, host))
+        };
+        let (gateways, routes) = (stores.gateways.state(), stores.routes.state_filter(counts));
+        let namespace = self.namespaces.get(&StoreRef::new(namespace));
+        GatewayApi {
+            served: true,
+            gateways: gateways.iter().map(|one| (**one).clone()).collect(),
+            routes: routes.iter().map(|one| (**one).clone()).collect(),
+            labels: namespace.map_or_else(Default::default, |found| found.labels().clone()),
+        }
+    }
+
     /// The gate that a drill names.
     pub fn gate_of(&self, drill: &Drill) -> Option<Arc<DrillGate>> {
         self.gates.get(&triggers::gate_of(drill))
     }
+}
+
+/// A store of a kind whose objects are not ours, and whose changes may be news for gates and drills.
+fn surrounding<K>(
+    client: &Client,
+    which: watcher::Config,
+    triggers: &Triggers,
+    others: &mut Vec<BoxStream<'static, ()>>,
+) -> Store<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let api = Api::<K>::all(client.clone());
+    let (store, events) = stored(kube::runtime::watcher(api, which).boxed());
+    let triggers = triggers.clone();
+    others.push(each(events, move |_| triggers.surroundings()));
+    store
 }
 
 /// What an object of ours is called.

@@ -84,6 +84,7 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
 fn static_kind(kind: &str) -> &'static str {
     match kind {
         "VirtualService" => "VirtualService",
+        "HTTPRoute" => "HTTPRoute",
         "DestinationRule" => "DestinationRule",
         _ => "Other",
     }

@@ -7,6 +7,7 @@ use kube::{Client, Resource, discovery};
 use tokio::time::sleep;
 
 use crate::api::{Drill, DrillGate, DrillSchedule};
+use crate::gateway_api;
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Gateway, Telemetry, TrafficExtension, VirtualService,
     WasmPlugin,
@@ -15,7 +16,7 @@ use crate::istio::{
 /// How often a missing kind is looked for.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The kinds that not every Istio has.
+/// The kinds that not every cluster has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kinds {
     /// WasmPlugin.
@@ -24,6 +25,8 @@ pub struct Kinds {
     pub traffic_extension: bool,
     /// Telemetry.
     pub telemetry: bool,
+    /// Gateway and HTTPRoute of the Gateway API.
+    pub gateway_api: bool,
 }
 
 impl Kinds {
@@ -61,6 +64,8 @@ impl Kinds {
             wasm_plugin: is_served(&erased::<WasmPlugin>()).await?,
             traffic_extension: is_served(&erased::<TrafficExtension>()).await?,
             telemetry: is_served(&erased::<Telemetry>()).await?,
+            gateway_api: is_served(&erased::<gateway_api::Gateway>()).await?
+                && is_served(&erased::<gateway_api::HttpRoute>()).await?,
         };
         if !kinds.wasm_plugin && !kinds.traffic_extension {
             let resource = erased::<WasmPlugin>();
@@ -80,6 +85,7 @@ impl Kinds {
             (self.wasm_plugin, erased::<WasmPlugin>()),
             (self.traffic_extension, erased::<TrafficExtension>()),
             (self.telemetry, erased::<Telemetry>()),
+            (self.gateway_api, erased::<gateway_api::HttpRoute>()),
         ];
         let sometimes = sometimes.into_iter().filter(|(served, _)| *served);
         always
@@ -99,13 +105,18 @@ pub fn our_kinds() -> Vec<ApiResource> {
         wasm_plugin: true,
         traffic_extension: true,
         telemetry: true,
+        gateway_api: true,
     };
     all.ours()
 }
 
 /// The kinds that a drill has objects of.
 pub fn drill_kinds() -> Vec<ApiResource> {
-    vec![erased::<VirtualService>(), erased::<DestinationRule>()]
+    vec![
+        erased::<VirtualService>(),
+        erased::<gateway_api::HttpRoute>(),
+        erased::<DestinationRule>(),
+    ]
 }
 
 /// The kinds that a gate's filter may be.
@@ -121,7 +132,11 @@ pub async fn serves_traffic_extension(client: &Client) -> Result<bool, kube::Err
     is_served(client, &erased::<TrafficExtension>()).await
 }
 
-async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, kube::Error> {
+/// Whether the cluster has this kind.
+///
+/// # Errors
+/// If it does not say.
+pub async fn is_served(client: &Client, resource: &ApiResource) -> Result<bool, kube::Error> {
     let kind = GroupVersionKind::gvk(&resource.group, &resource.version, &resource.kind);
     match discovery::pinned_kind(client, &kind).await {
         Ok(_) => Ok(true),

@@ -48,7 +48,7 @@ pub(crate) use cluster::reference;
 pub(crate) use drill::step::after;
 pub(crate) use error::{api_category, named};
 pub(crate) use gate::{AMBIENT, numbered_objects};
-pub(crate) use kinds::{drill_kinds, filter_kinds, our_kinds, serves_traffic_extension};
+pub(crate) use kinds::{drill_kinds, filter_kinds, is_served, our_kinds, serves_traffic_extension};
 pub(crate) use objects::order as removal_order;
 
 pub use error::Error;

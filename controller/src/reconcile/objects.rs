@@ -78,7 +78,7 @@ pub fn order(kind: &str) -> u8 {
     match kind {
         "WasmPlugin" | "TrafficExtension" => 0,
         "Telemetry" => 1,
-        "VirtualService" => 2,
+        "VirtualService" | "HTTPRoute" => 2,
         "DestinationRule" => 3,
         _ => 4,
     }

@@ -17,6 +17,10 @@ pub const PROGRAMMED: &str = "Programmed";
 /// The routes of a drill have been applied.
 pub const ROUTES_PROGRAMMED: &str = "RoutesProgrammed";
 
+/// The API that the gate's gateways are made with can say all that the routes of a drill ask for. It
+/// is for people: a drill is ready without it.
+pub const ROUTES_COMPLETE: &str = "RoutesComplete";
+
 /// The gateway itself runs with what was applied.
 pub const EDGE_PROGRAMMED: &str = "EdgeProgrammed";
 
@@ -40,6 +44,8 @@ pub mod reason {
     pub const UNKNOWN: &str = "Unknown";
     /// The Drill has ended, or is about to.
     pub const ENDED: &str = "Ended";
+    /// The gateway's API has no words for it.
+    pub const UNSUPPORTED: &str = "Unsupported";
     /// Another condition does not hold: its reason says more.
     pub const NOT_YET: &str = "NotYet";
     /// The API server or the gateway refused what was applied.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::metadata::{self, namespace_of};
 use super::plugin::{Entry, PluginKind, activation};
-use super::routes::{Backend, RouteRule, RouteSet, Then, When, virtual_service};
+use super::routes::{Backend, RouteRule, RouteSet, Then, When, object};
 use super::service::service;
 use super::{Object, hosts, names};
 use crate::api::{CircuitBreaker, Destination, Drill, DrillGate, DrillRoute, Mode};
@@ -42,7 +42,7 @@ pub struct DrillInputs<'a> {
 pub struct DrillObjects {
     /// Limits towards the sandboxes.
     pub destination_rules: Vec<Object>,
-    /// The routes of its hosts.
+    /// The routes of its hosts, as VirtualServices or, at a gate by targetRefs, as HTTPRoutes.
     pub virtual_services: Vec<Object>,
     /// Its entry in the active list, no object of its own: the body of an apply under the drill's
     /// own field manager ([`names::field_manager`]). The controller applies it with all others.
@@ -73,7 +73,7 @@ pub fn objects(inputs: &DrillInputs<'_>) -> DrillObjects {
         virtual_services: spec
             .routes
             .iter()
-            .map(|route| virtual_service(inputs.routes(route)))
+            .map(|route| object(inputs.gate, inputs.routes(route)))
             .collect(),
         activation: activation(
             inputs.gate,

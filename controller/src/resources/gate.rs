@@ -4,7 +4,7 @@ use kube::ResourceExt;
 
 use super::metadata::{self, namespace_of};
 use super::plugin::{PluginKind, plugin};
-use super::routes::{RouteRule, RouteSet, Then, When, virtual_service};
+use super::routes::{RouteRule, RouteSet, Then, When, object};
 use super::{CONTEXT_HEADER, Object, hosts, names, policy};
 use crate::api::DrillGate;
 use crate::istio::{AccessLogFilter, AccessLogging, ProviderRef, Telemetry, TelemetrySpec};
@@ -51,7 +51,7 @@ pub fn objects(inputs: &GateInputs<'_>) -> Vec<Object> {
 /// this wildcard, so taking a drill's route away can only lead here.
 fn guard(gate: &DrillGate) -> Object {
     let namespace = namespace_of(gate);
-    virtual_service(RouteSet {
+    let routes = RouteSet {
         metadata: metadata::of_gate(gate, &namespace, names::guard(&gate.name_any())),
         host: format!("*.{}", gate.spec.domain),
         gateways: hosts::gateways(gate),
@@ -60,7 +60,8 @@ fn guard(gate: &DrillGate) -> Object {
             when: When::Always,
             then: Then::Refuse,
         }],
-    })
+    };
+    object(gate, routes)
 }
 
 /// The access log of drill requests, if there is a provider for it.

@@ -31,10 +31,13 @@ pub(super) fn is_under(host: &str, domain: &str) -> bool {
     }
 }
 
-/// The Gateways of `gate`, as `namespace/name`.
+/// The Gateways of `gate`, as `namespace/name`: Istio's, or those of the Gateway API that it refers
+/// to, which are in its own namespace.
 pub(super) fn gateways(gate: &DrillGate) -> Vec<String> {
     let own = namespace_of(gate);
-    let names = gate.spec.gateways.iter();
+    let references = gate.spec.target_refs.iter().flatten();
+    let references = references.map(|reference| &reference.name);
+    let names = gate.spec.gateways.iter().chain(references);
     names.map(|name| qualified(name, &own)).collect()
 }
 

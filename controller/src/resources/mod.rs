@@ -4,8 +4,8 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what a gate consists of | `gate.rs`, `policy.rs`, `plugin.rs` |
-//! | what a drill consists of | `drill.rs`, `routes.rs` |
-//! | what is refused, and with which words | `refusal/` |
+//! | what a drill consists of | `drill.rs`, `routes.rs`, `http_route.rs` |
+//! | what is refused, and with which words | `refusal/`, `hosts.rs`, `gateway_api.rs` |
 //! | names, labels, conditions | `names.rs`, `metadata.rs`, `conditions.rs` |
 //!
 //! Whatever touches a listener of the gateway is a gate's and never a drill's: Envoy drains the
@@ -15,6 +15,7 @@
 pub mod conditions;
 pub mod drill;
 pub mod gate;
+pub mod gateway_api;
 pub mod keys;
 pub mod metadata;
 pub mod names;
@@ -24,6 +25,7 @@ pub mod routes;
 pub mod service;
 
 mod hosts;
+mod http_route;
 mod object;
 mod policy;
 #[doc(hidden)]

@@ -5,6 +5,7 @@ use kube::core::{ApiResource, ObjectMeta};
 use serde::Serialize;
 
 use crate::api::ObjectRef;
+use crate::gateway_api::HttpRoute;
 use crate::istio::{
     AuthorizationPolicy, DestinationRule, Telemetry, TrafficExtension, VirtualService, WasmPlugin,
 };
@@ -18,6 +19,8 @@ pub enum Object {
     DestinationRule(DestinationRule),
     /// The routes of a host, or the guard of the drill domain.
     VirtualService(VirtualService),
+    /// The same at Gateways of the Gateway API.
+    HttpRoute(HttpRoute),
     /// Who may pass the gateway, or into a protected namespace.
     AuthorizationPolicy(AuthorizationPolicy),
     /// The access log of drill requests.
@@ -34,6 +37,7 @@ macro_rules! each {
         match $object {
             Object::DestinationRule($inner) => $value,
             Object::VirtualService($inner) => $value,
+            Object::HttpRoute($inner) => $value,
             Object::AuthorizationPolicy($inner) => $value,
             Object::Telemetry($inner) => $value,
             Object::WasmPlugin($inner) => $value,

@@ -1,14 +1,14 @@
 //! The seam between what a route must do and the API that says so.
 //!
-//! A [`RouteSet`] is neutral. [`virtual_service`] says it in Istio's own words; another API would
-//! have a function of its own beside it.
+//! A [`RouteSet`] is neutral. [`virtual_service`] says it in Istio's own words, and beside it
+//! `http_route` in those of the Gateway API. [`object`] takes the one that the gate is made with.
 
 use std::collections::BTreeMap;
 
 use kube::core::ObjectMeta;
 
-use super::{CONTEXT_HEADER, Object, ROUTE_HEADER};
-use crate::api::{Duration, Retries};
+use super::{CONTEXT_HEADER, Object, ROUTE_HEADER, http_route};
+use crate::api::{DrillGate, Duration, Retries};
 use crate::istio::{
     Destination, DirectResponse, HeaderOperations, Headers, HttpMatch, HttpRetry, HttpRewrite,
     HttpRoute, HttpRouteDestination, PortSelector, StringMatch, VirtualService, VirtualServiceSpec,
@@ -80,6 +80,14 @@ pub struct Backend {
     pub host: String,
     /// The port.
     pub port: u16,
+}
+
+/// The routes as an object of the API that `gate`'s gateways are made with.
+pub fn object(gate: &DrillGate, set: RouteSet) -> Object {
+    match gate.spec.target_refs {
+        Some(_) => http_route::http_route(set),
+        None => virtual_service(set),
+    }
 }
 
 /// The routes as a VirtualService. Every namespace may see it, since the gateway's is rarely that

@@ -59,6 +59,12 @@ pub fn samples() -> Result<Vec<Sample>, serde_saphyr::Error> {
         gate_sample("gate-target-refs", GATE_TARGET_REFS, TrafficExtension)?,
         drill_sample("drill-authority", GATE, DRILL_AUTHORITY, WasmPlugin)?,
         drill_sample("drill-multi-route", GATE, DRILL_MULTI_ROUTE, WasmPlugin)?,
+        drill_sample(
+            "drill-http-route",
+            GATE_TARGET_REFS,
+            DRILL_MULTI_ROUTE,
+            TrafficExtension,
+        )?,
         drill_sample("drill-owned", GATE_FULL, DRILL_OWNED, TrafficExtension)?,
     ])
 }

@@ -34,6 +34,9 @@ fn each_sample_becomes_the_objects_in_its_file() {
     }
 }
 
+/// The kinds of routes, of either API.
+const ROUTES: [&str; 2] = ["VirtualService", "HTTPRoute"];
+
 fn spec(object: &Object) -> Value {
     serde_json::to_value(object).unwrap()["spec"].clone()
 }
@@ -48,11 +51,12 @@ fn the_guard_comes_before_what_steers_requests_to_it() {
             .collect();
         let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
         if sample.name.starts_with("gate") {
-            assert_eq!(kinds[..2], ["VirtualService", "AuthorizationPolicy"]);
+            assert!(ROUTES.contains(&kinds[0]), "{kinds:?}");
+            assert_eq!(kinds[1], "AuthorizationPolicy");
             assert!(["WasmPlugin", "TrafficExtension"].contains(kinds.last().unwrap()));
         } else {
             let rules = kinds.iter().rposition(|kind| *kind == "DestinationRule");
-            let routes = kinds.iter().position(|kind| *kind == "VirtualService");
+            let routes = kinds.iter().position(|kind| ROUTES.contains(kind));
             assert!(rules < routes, "{kinds:?}");
         }
     }
@@ -65,7 +69,8 @@ fn a_drill_makes_routes_and_clusters_only() {
         if sample.name.starts_with("drill") {
             for object in &sample.objects {
                 let kind = object.reference().kind;
-                assert!(["VirtualService", "DestinationRule"].contains(&kind.as_str()));
+                let is_rule = kind == "DestinationRule";
+                assert!(is_rule || ROUTES.contains(&kind.as_str()), "{kind}");
             }
             for (_, body) in &sample.entries {
                 let spec = spec(body);

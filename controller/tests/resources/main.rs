@@ -10,6 +10,7 @@
 
 mod expected;
 mod filter;
+mod gateway_api;
 mod policy;
 mod properties;
 mod refused_drills;

@@ -6,6 +6,7 @@ use drillgate::api::{Drill, DrillGate, Mode};
 use drillgate::istio::HttpRoute;
 use drillgate::resources::Object;
 use drillgate::resources::drill::DrillObjects;
+use drillgate::resources::gateway_api::GatewayApi;
 use drillgate::resources::names::MAX_NAME;
 use drillgate::resources::plugin::PluginKind;
 use drillgate::resources::refusal::{DrillFacts, check_drill};
@@ -77,6 +78,7 @@ fn is_accepted(drill: &Drill) -> bool {
         living: &[],
         virtual_services: &[],
         gateways: &[],
+        gateway_api: &GatewayApi::default(),
         namespaces: &namespaces(),
     };
     check_drill(drill, &facts).is_empty()

@@ -2,6 +2,7 @@
 
 use drillgate::api::{Drill, DrillGate, Mode};
 use drillgate::istio::{Gateway, VirtualService};
+use drillgate::resources::gateway_api::GatewayApi;
 use drillgate::resources::refusal::{DrillFacts, LivingDrill, Reason, Refusal, check_drill};
 use drillgate::resources::samples::{self, DRILL, DRILL_AUTHORITY, DRILL_OWNED, namespaces};
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ impl Cluster {
                 living: &self.living,
                 virtual_services: &self.virtual_services,
                 gateways: &self.gateways,
+                gateway_api: &GatewayApi::default(),
                 namespaces: &namespaces(),
             },
         )

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use drillgate::istio::Gateway;
 use drillgate::resources::conditions;
+use drillgate::resources::gateway_api::GatewayApi;
 use drillgate::resources::keys::{Secrets, resolve};
 use drillgate::resources::refusal::{GateFacts, Reason, Refusal, check_gate};
 use drillgate::resources::samples;
@@ -35,6 +36,7 @@ fn https(name: &str, hosts: Value) -> Value {
 fn check(changes: &[(&str, Value)], gateways: &[Gateway]) -> Vec<Refusal> {
     let facts = GateFacts {
         gateways,
+        gateway_api: &GatewayApi::default(),
         ambient: &["mesh2".to_owned()].into(),
         root_namespace: "mesh-root",
     };

@@ -40,6 +40,15 @@ impl ControlPlane {
         let yaml = fs::read_to_string(tool("istio-crds.yaml")).expect("read the definitions");
         self.install_crds(&yaml).await;
     }
+
+    /// Installs the custom resource definitions of the Gateway API's standard channel.
+    ///
+    /// # Panics
+    /// If they are not there, or the API server refuses one.
+    pub async fn install_gateway_api_crds(&self) {
+        let yaml = fs::read_to_string(tool("gateway-api-crds.yaml")).expect("read the definitions");
+        self.install_crds(&yaml).await;
+    }
 }
 
 async fn install(api: &Api<CustomResourceDefinition>, definition: &Value) {

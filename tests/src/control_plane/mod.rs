@@ -37,6 +37,7 @@ pub use self::controller::Controller;
 pub use self::hand_on::hand_on;
 pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
+pub(crate) use self::scene::referring;
 pub use self::scene::{GATE, Scene, key};
 pub use self::tools::{CONTROL_PLANE_VARIABLE, ISTIO_VARIABLE};
 

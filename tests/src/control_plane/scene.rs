@@ -110,6 +110,26 @@ impl Scene {
         })
     }
 
+    /// A Gateway of the Gateway API for every host and namespace.
+    pub fn kubernetes_gateway(&self) -> Value {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway",
+            "metadata": {"name": "public", "namespace": self.gateway},
+            "spec": {
+                "gatewayClassName": "istio",
+                "listeners": [{
+                    "name": "http", "port": 80, "protocol": "HTTP",
+                    "allowedRoutes": {"namespaces": {"from": "All"}},
+                }],
+            },
+        })
+    }
+
+    /// The gate, which refers to it.
+    pub fn referring_gate(&self) -> Value {
+        referring(self.gate())
+    }
+
     /// A drill of an hour for one host, which belongs to it alone.
     pub fn drill(&self, name: &str) -> Value {
         json!({
@@ -271,7 +291,7 @@ impl Scene {
     /// The objects of one kind that are drillgate's, in the scene's namespaces.
     ///
     /// # Panics
-    /// If the API server does not list them.
+    /// If the API server does not list them, although it knows the kind.
     pub async fn of_kind(&self, group: &str, version: &str, kind: &str) -> Vec<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
         let ours = ListParams::default().labels("app.kubernetes.io/managed-by=drillgate");
@@ -279,11 +299,12 @@ impl Scene {
         for namespace in [&self.gateway, &self.production, &self.sandbox] {
             let api: Api<DynamicObject> =
                 Api::namespaced_with(self.client.clone(), namespace, &resource);
-            found.extend(
-                api.list(&ours)
-                    .await
-                    .unwrap_or_else(|error| panic!("{error}")),
-            );
+            match api.list(&ours).await {
+                Ok(listed) => found.extend(listed),
+                // A kind that the cluster does not serve: the Gateway API's, in most suites.
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                Err(error) => panic!("{error}"),
+            }
         }
         found
     }
@@ -369,14 +390,24 @@ impl Scene {
 }
 
 /// The kinds that drillgate makes objects of.
-const KINDS: [(&str, &str, &str); 6] = [
+const KINDS: [(&str, &str, &str); 7] = [
     ("networking.istio.io", "v1", "VirtualService"),
     ("networking.istio.io", "v1", "DestinationRule"),
+    ("gateway.networking.k8s.io", "v1", "HTTPRoute"),
     ("security.istio.io", "v1", "AuthorizationPolicy"),
     ("telemetry.istio.io", "v1", "Telemetry"),
     ("extensions.istio.io", "v1alpha1", "WasmPlugin"),
     ("extensions.istio.io", "v1alpha1", "TrafficExtension"),
 ];
+
+/// A gate that refers to the Gateway API's Gateway `public` in place of Istio's.
+pub(crate) fn referring(mut gate: Value) -> Value {
+    let spec = gate["spec"].as_object_mut().expect("a spec");
+    spec.remove("selector");
+    spec.remove("gateways");
+    spec.insert("targetRefs".to_owned(), json!([{"name": "public"}]));
+    gate
+}
 
 /// An HS256 key file.
 pub fn key(kid: &str, byte: u8) -> Value {

@@ -47,11 +47,29 @@ impl IngressGateway {
     /// # Panics
     /// If it is not there.
     pub fn start_unready(istiod: &Istiod, name: &str, namespace: &str) -> Self {
+        Self::start_labelled(istiod, (name, namespace), "")
+    }
+
+    /// As [`IngressGateway::start_unready`], as a pod of the Gateway of the Gateway API that is
+    /// called `gateway`. Istio labels those that it starts itself; its policies look for that.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn start_of_kubernetes(
+        istiod: &Istiod,
+        (name, namespace): (&str, &str),
+        gateway: &str,
+    ) -> Self {
+        let label = format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
+        Self::start_labelled(istiod, (name, namespace), &label)
+    }
+
+    fn start_labelled(istiod: &Istiod, (name, namespace): (&str, &str), label: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drillgate-gateway-")
             .tempdir()
             .expect("make a folder");
-        lay_out(folder.path(), name);
+        lay_out(folder.path(), &format!("istio=\"{name}\"\n{label}"));
         let [admin, status, health, metrics] = free_ports();
         let settings = json!({
             "binaryPath": envoy().binary,
@@ -189,7 +207,7 @@ impl IngressGateway {
 }
 
 /// What pilot-agent expects of the pod's image and volumes.
-fn lay_out(folder: &Path, name: &str) {
+fn lay_out(folder: &Path, labels: &str) {
     for path in [
         "etc/istio/proxy",
         "etc/istio/pod",
@@ -199,8 +217,7 @@ fn lay_out(folder: &Path, name: &str) {
     ] {
         fs::create_dir_all(folder.join(path)).expect("make a folder");
     }
-    let labels = folder.join("etc/istio/pod/labels");
-    fs::write(labels, format!("istio=\"{name}\"\n")).expect("write a file");
+    fs::write(folder.join("etc/istio/pod/labels"), labels).expect("write a file");
     let template = folder.join("var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
     fs::copy(istio_tool("envoy_bootstrap.json"), template).expect("copy a file");
 }

@@ -28,6 +28,7 @@ impl Mesh {
         // The namespace of the controller's lease is in there.
         plane.grant_controller().await;
         Scene::install_crds(&plane).await;
+        plane.install_gateway_api_crds().await;
         let namespace = Namespace {
             metadata: ObjectMeta {
                 name: Some(ROOT_NAMESPACE.to_owned()),

@@ -8,6 +8,7 @@
 mod collector;
 pub mod comparison;
 mod gateway;
+mod gateway_api;
 mod istiod;
 mod mesh;
 mod module_cache;

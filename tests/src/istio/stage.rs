@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::gateway::IngressGateway;
+use super::istiod::Istiod;
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
 use crate::gate::now;
@@ -45,11 +46,29 @@ impl Stage {
     /// # Panics
     /// If something is refused or not ready in time.
     pub async fn set(mesh: &Mesh, router: Router) -> Self {
+        let start = IngressGateway::start_unready;
+        let stage = Self::bare(mesh, router, |istiod, name| start(istiod, name, name)).await;
+        let scene = &stage.scene;
+        scene.apply(stage.istio_gateway(json!(["*"]))).await;
+        let route = json!([{"route": [stage.to_production()]}]);
+        scene
+            .apply(stage.production_routes("orders", json!(["orders.example.com"]), route))
+            .await;
+        stage.serves().await;
+        stage
+    }
+
+    /// One whose gateway, which `start` starts, serves nothing yet; its name is its namespace's.
+    pub(super) async fn bare(
+        mesh: &Mesh,
+        router: Router,
+        start: impl FnOnce(&Istiod, &str) -> IngressGateway,
+    ) -> Self {
         let scene = Scene::set_without_crds(&mesh.plane).await;
         let label = scene.gateway.clone();
         let production = Upstream::with_router("production", router).expect("an upstream");
         let stage = Self {
-            gateway: IngressGateway::start_unready(&mesh.istiod, &label, &scene.gateway),
+            gateway: start(&mesh.istiod, &label),
             sandbox: Upstream::start("sandbox").expect("an upstream"),
             production,
             address: free_address(),
@@ -57,19 +76,16 @@ impl Stage {
             unprotected: AtomicU64::new(0),
             scene,
         };
-        let scene = &stage.scene;
-        scene.apply(stage.istio_gateway(json!(["*"]))).await;
-        scene.apply(stage.production_entry()).await;
-        scene.apply(stage.sandbox_entry()).await;
-        let route = json!([{"route": [stage.to_production()]}]);
-        scene
-            .apply(stage.production_routes("orders", json!(["orders.example.com"]), route))
-            .await;
-        stage.gateway.ready().await;
+        stage.scene.apply(stage.production_entry()).await;
+        stage.scene.apply(stage.sandbox_entry()).await;
         stage
-            .until(&Request::get("orders.example.com", "/"), "200 production")
+    }
+
+    /// Waits until the gateway is ready and sends users to production.
+    pub(super) async fn serves(&self) {
+        self.gateway.ready().await;
+        self.until(&Request::get("orders.example.com", "/"), "200 production")
             .await;
-        stage
     }
 
     /// Where the gateway listens for HTTP.

@@ -45,6 +45,7 @@ async fn patch(
 async fn istio_takes_every_object_that_can_be_made_with_no_field_unknown() {
     let plane = ControlPlane::shared().await;
     plane.install_istio_crds().await;
+    plane.install_gateway_api_crds().await;
     let client = plane.client().await;
     let namespace = plane.namespace("sample").await;
     let mut applied = 0;

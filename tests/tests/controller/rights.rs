@@ -8,7 +8,7 @@ use drillgate_tests::control_plane::{
     CONTROLLER, ControlPlane, Controller, Request, Scene, rights,
 };
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{eventually, gate_condition, gate_ready, is_in, schedule, started};
 
@@ -22,17 +22,15 @@ async fn lose(scene: &Scene, name: &str) {
 }
 
 /// Has a drill's route made again.
-async fn mend_route(scene: &Scene) {
-    let routes = scene
-        .of_kind("networking.istio.io", "v1", "VirtualService")
-        .await;
+async fn mend_route(scene: &Scene, (group, kind): (&str, &str)) {
+    let routes = scene.of_kind(group, "v1", kind).await;
     let of_sandbox = |namespace: &Option<String>| namespace.as_ref() == Some(&scene.sandbox);
     let mut routes = routes.iter().map(|route| &route.metadata);
     let route = routes
         .find(|route| of_sandbox(&route.namespace))
         .expect("a route");
     let named = json!({
-        "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+        "apiVersion": format!("{group}/v1"), "kind": kind,
         "metadata": {"name": route.name, "namespace": route.namespace},
     });
     scene.delete(&named).await;
@@ -42,10 +40,21 @@ async fn mend_route(scene: &Scene) {
     .await;
 }
 
-/// Everything that happens to a gate and its drills, once.
-async fn live(plane: &ControlPlane, scene: &Scene, extension: &str, controller: Controller) {
-    let mut gate = scene.gate();
+const VIRTUAL_SERVICE: (&str, &str) = ("networking.istio.io", "VirtualService");
+const HTTP_ROUTE: (&str, &str) = ("gateway.networking.k8s.io", "HTTPRoute");
+
+fn with_extension(mut gate: Value, extension: &str) -> Value {
     gate["spec"]["extension"] = json!(extension);
+    gate
+}
+
+/// Everything that happens to a gate and its drills, once.
+async fn live(
+    plane: &ControlPlane,
+    scene: &Scene,
+    (mut gate, routes): (Value, (&str, &str)),
+    controller: Controller,
+) {
     gate["spec"]["audit"] = json!({"accessLogProvider": "drills"});
     scene.apply(gate.clone()).await;
     gate_ready(scene).await;
@@ -56,8 +65,8 @@ async fn live(plane: &ControlPlane, scene: &Scene, extension: &str, controller: 
             .await;
     }
     // A second event of the same kind is a change of the first.
-    mend_route(scene).await;
-    mend_route(scene).await;
+    mend_route(scene, routes).await;
+    mend_route(scene, routes).await;
     schedule::runs(scene).await;
     drop(controller);
     lose(scene, "lost").await;
@@ -73,12 +82,27 @@ async fn live(plane: &ControlPlane, scene: &Scene, extension: &str, controller: 
 #[tokio::test]
 async fn every_right_of_the_controller_is_used() {
     let (plane, scene, controller) = started().await;
-    live(&plane, &scene, "TrafficExtension", controller).await;
+    let gate = with_extension(scene.gate(), "TrafficExtension");
+    live(&plane, &scene, (gate, VIRTUAL_SERVICE), controller).await;
     // The older of the two kinds of filters, at another gate.
     let scene = Scene::set_without_crds(&plane).await;
     let mut controller = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     controller.leads().await;
-    live(&plane, &scene, "WasmPlugin", controller).await;
+    let gate = with_extension(scene.gate(), "WasmPlugin");
+    live(&plane, &scene, (gate, VIRTUAL_SERVICE), controller).await;
+    // A gate on the Gateway API, which the cluster has not had so far.
+    plane.install_gateway_api_crds().await;
+    let scene = Scene::set_without_crds(&plane).await;
+    scene.apply(scene.kubernetes_gateway()).await;
+    let mut controller = Controller::start(&plane.kubeconfig_as(CONTROLLER));
+    controller.leads().await;
+    live(
+        &plane,
+        &scene,
+        (scene.referring_gate(), HTTP_ROUTE),
+        controller,
+    )
+    .await;
 
     let roles = [
         "ClusterRole/drillgate-controller",

@@ -5,6 +5,7 @@ mod comparison;
 mod delivery;
 mod desk;
 mod failures;
+mod gateway_api;
 mod guard;
 mod production;
 mod settings;

@@ -10,7 +10,7 @@ use crate::desk::Desk;
 use crate::{Ending, gated, started};
 
 /// What a request may get while its drill is taken away.
-const AFTERWARDS: [&str; 3] = [
+pub(super) const AFTERWARDS: [&str; 3] = [
     "200 routed sandbox",
     "503 sandbox-unreachable",
     "403 unknown-drill",
@@ -41,7 +41,7 @@ fn refused(id: &str) -> [(Request, &'static str); 4] {
     ]
 }
 
-async fn assert_serves_the_drill(stage: &Stage, id: &str) {
+pub(super) async fn assert_serves_the_drill(stage: &Stage, id: &str) {
     let answer = stage.send(&drill_request(id)).await;
     let seen = answer.seen().unwrap_or_else(|| panic!("{answer:?}"));
     assert_eq!(seen.who, "sandbox");

@@ -111,6 +111,11 @@ impl Work<'_> {
                 living: &living,
                 virtual_services: &cluster.routes_of(&hosts),
                 gateways: &cluster.istio_gateways(),
+                gateway_api: &cluster.gateway_api(
+                    self.gate.as_deref(),
+                    &namespace_of(self.drill),
+                    &hosts,
+                ),
                 namespaces: &cluster.namespace_names(),
             },
         )
@@ -193,7 +198,8 @@ impl Work<'_> {
             true => Told::AsBefore,
             false => self.checks(&edge).await,
         };
-        let told = Telling::new(self.drill, &self.now).programmed(objects, edge, &checks);
+        let told = Telling::new(self.drill, &self.now).at(self.gate.as_deref());
+        let told = told.programmed(objects, edge, &checks);
         self.context.writer.status(self.drill, &told).await?;
         self.tell_of_checks(&checks).await;
         if came_up {

@@ -5,10 +5,10 @@ use kube::ResourceExt;
 
 use super::checks::Told;
 use super::step::after;
-use crate::api::{Drill, DrillStatus, ObjectRef, Phase};
+use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
 use crate::resources::conditions::{
-    ACCEPTED, CHECKS_PASSED, Conditions, EDGE_PROGRAMMED, Observation, READY, ROUTES_PROGRAMMED,
-    Status, reason,
+    ACCEPTED, CHECKS_PASSED, Conditions, EDGE_PROGRAMMED, Observation, READY, ROUTES_COMPLETE,
+    ROUTES_PROGRAMMED, Status, reason,
 };
 use crate::resources::refusal::Refusal;
 
@@ -89,6 +89,31 @@ impl<'a> Telling<'a> {
             return self.done(message);
         }
         self.done(message)
+    }
+
+    /// Says which retries of its routes are not made: the Gateway API's standard channel has none.
+    pub fn at(mut self, gate: Option<&DrillGate>) -> Telling<'a> {
+        if gate.is_none_or(|gate| gate.spec.target_refs.is_none()) {
+            return self;
+        }
+        let routes = self.drill.spec.routes.iter();
+        let retried: Vec<&str> = routes
+            .filter(|route| route.retries.attempts > 0)
+            .map(|route| route.host.as_str())
+            .collect();
+        let (status, reason, message) = if retried.is_empty() {
+            let all = "the HTTPRoutes say all that was asked for".to_owned();
+            (Status::True, reason::AS_ASKED, all)
+        } else {
+            let message = format!(
+                "HTTPRoutes have no retries: those of {} are not made as asked, and the mesh's own rule for retries holds; to agree, set spec.routes[].retries.attempts to 0",
+                retried.join(", ")
+            );
+            (Status::False, reason::UNSUPPORTED, message)
+        };
+        self.conditions
+            .set(ROUTES_COMPLETE, status, reason, message);
+        self
     }
 
     /// Its objects stand in the API server, and the gateway and the drill's checks have been asked.

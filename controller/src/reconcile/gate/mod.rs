@@ -140,6 +140,7 @@ impl Work<'_> {
             self.gate,
             &GateFacts {
                 gateways: &cluster.istio_gateways(),
+                gateway_api: &cluster.gateway_api(Some(self.gate), &namespace_of(self.gate), &[]),
                 ambient: &ambient,
                 root_namespace: &self.context.root_namespace,
             },

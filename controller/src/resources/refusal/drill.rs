@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use super::listeners::{refused_routes, serving};
 use super::servers::{answering, refused};
 use super::{Reason, Refusal};
 use crate::api::{Drill, DrillGate, DrillRoute, Mode};
 use crate::istio::{Gateway, VirtualService};
+use crate::resources::gateway_api::GatewayApi;
 use crate::resources::hosts::{
     MAX_HOST, accepts, covers, drill_host_length, gateways, is_bound, is_under,
 };
@@ -28,6 +30,8 @@ pub struct DrillFacts<'a> {
     pub virtual_services: &'a [VirtualService],
     /// All Gateways.
     pub gateways: &'a [Gateway],
+    /// The Gateway API, with the labels of the drill's namespace.
+    pub gateway_api: &'a GatewayApi,
     /// The namespaces of the cluster.
     pub namespaces: &'a BTreeSet<String>,
 }
@@ -75,7 +79,7 @@ pub fn check_drill(drill: &Drill, facts: &DrillFacts<'_>) -> Vec<Refusal> {
         return vec![Refusal::new(Reason::GateNotFound, "spec.gateRef", message)];
     };
     let check = Check { drill, facts, gate };
-    let mut refusals: Vec<Refusal> = check.ttl().into_iter().collect();
+    let mut refusals: Vec<Refusal> = check.ttl().into_iter().chain(check.mode()).collect();
     for (index, route) in drill.spec.routes.iter().enumerate() {
         let at = format!("spec.routes[{index}]");
         refusals.extend(check.host(route, &format!("{at}.host")));
@@ -107,6 +111,16 @@ impl Check<'_> {
             return None;
         };
         Some(Refusal::new(Reason::TtlOutOfRange, "spec.ttl", message))
+    }
+
+    /// At Gateways of the Gateway API, several routes of one host are merged by rules that no drill
+    /// can be sure of.
+    fn mode(&self) -> Option<Refusal> {
+        let is_owned = self.drill.spec.mode == Mode::Owned;
+        (is_owned && self.gate.spec.target_refs.is_some()).then(|| {
+            let message = "mode Owned is for Istio's own Gateways: of several HTTPRoutes of one host the oldest counts, and the gate has targetRefs: use mode Authority";
+            Refusal::new(Reason::ModeUnsupported, "spec.mode", message.to_owned())
+        })
     }
 
     /// The host by itself.
@@ -187,6 +201,12 @@ impl Check<'_> {
     /// Servers that take the host's requests and would not know where to send the drill's.
     fn servers(&self, route: &DrillRoute, field: &str) -> Vec<Refusal> {
         let (domain, namespace) = (&self.gate.spec.domain, namespace_of(self.drill));
+        if self.gate.spec.target_refs.is_some() {
+            let api = self.facts.gateway_api;
+            let told = refused_routes(self.gate, api, &route.host, &namespace).into_iter();
+            let refusal = |message| Refusal::new(Reason::HostsNotAccepted, field, message);
+            return told.map(refusal).collect();
+        }
         let named = gateways(self.gate);
         let all = self.facts.gateways;
         let mut refusals = Vec::new();
@@ -263,6 +283,13 @@ impl Check<'_> {
             && production.port == port
         {
             return Some("the route names it as such".to_owned());
+        }
+        if self.gate.spec.target_refs.is_some() {
+            let (api, meant) = (self.facts.gateway_api, (sandbox, port));
+            let known = |name: &str, from: &str| service(name, from, self.facts.namespaces);
+            let found = serving(self.gate, api, &route.host, meant, known)?;
+            let name = full_name(found);
+            return Some(format!("HTTPRoute {name} sends {} there", route.host));
         }
         let serving = self.facts.virtual_services.iter().find(|service| {
             let mut hosts = service.spec.hosts.iter();

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::listeners::check_references;
 use super::servers::{answering, refused};
 use super::{Reason, Refusal};
 use crate::api::DrillGate;
 use crate::istio::{Gateway, WorkloadSelector};
+use crate::resources::gateway_api::GatewayApi;
 use crate::resources::hosts::{accepts, gateways, is_under, sees_requests};
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::namespace_of;
@@ -15,6 +17,8 @@ use crate::resources::metadata::namespace_of;
 pub struct GateFacts<'a> {
     /// All Gateways.
     pub gateways: &'a [Gateway],
+    /// The Gateway API, with the labels of the gate's namespace.
+    pub gateway_api: &'a GatewayApi,
     /// The namespaces whose pods are in the ambient mesh, and so have no sidecars.
     pub ambient: &'a BTreeSet<String>,
     /// The mesh's root namespace, `istio-system` unless set: a policy there is for every namespace.
@@ -23,8 +27,8 @@ pub struct GateFacts<'a> {
 
 /// All that stands against `gate`, apart from its keys: see [`crate::resources::keys::resolve`].
 pub fn check_gate(gate: &DrillGate, facts: &GateFacts<'_>) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    for (index, name) in gateways(gate).iter().enumerate() {
+    let mut refusals = check_references(gate, facts.gateway_api);
+    for (index, name) in istio_gateways(gate).iter().enumerate() {
         let field = format!("spec.gateways[{index}]");
         match facts
             .gateways
@@ -99,6 +103,14 @@ fn check_gateway(
     refusals
 }
 
+/// Istio's own Gateways, as `namespace/name`.
+fn istio_gateways(gate: &DrillGate) -> Vec<String> {
+    match gate.spec.target_refs {
+        Some(_) => Vec::new(),
+        None => gateways(gate),
+    }
+}
+
 /// Whether every pod that serves `gateway` is selected: each label that is asked for is one that
 /// the Gateway asks for, too.
 fn is_part_of(selector: &WorkloadSelector, gateway: &Gateway) -> bool {
@@ -112,11 +124,8 @@ fn check_ports(gate: &DrillGate, facts: &GateFacts<'_>) -> Option<Refusal> {
     if !gate.spec.ports.is_empty() {
         return None;
     }
-    let named = gateways(gate);
-    let shares_pods = |gateway: &&Gateway| match &gate.spec.selector {
-        Some(selector) => is_part_of(selector, gateway),
-        None => named.contains(&full_name(*gateway)),
-    };
+    let selector = gate.spec.selector.as_ref()?;
+    let shares_pods = |gateway: &&Gateway| is_part_of(selector, gateway);
     facts.gateways.iter().filter(shares_pods).find_map(|gateway| {
         let server = gateway.spec.servers.iter().find(|server| !sees_requests(server))?;
         let message = format!(

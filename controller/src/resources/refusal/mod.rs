@@ -5,6 +5,7 @@
 
 mod drill;
 mod gate;
+mod listeners;
 mod reason;
 mod servers;
 

@@ -41,6 +41,8 @@ pub enum Reason {
     HostTooLong,
     /// A host in owned mode that the gate does not list.
     HostNotOwned,
+    /// The mode is not for gates of this kind.
+    ModeUnsupported,
     /// Another drill is about the same host.
     HostInUse,
     /// A VirtualService that is not ours claims an owned host.
@@ -83,6 +85,7 @@ impl Reason {
             Reason::HostUnderDomain => "HostUnderDomain",
             Reason::HostTooLong => "HostTooLong",
             Reason::HostNotOwned => "HostNotOwned",
+            Reason::ModeUnsupported => "ModeUnsupported",
             Reason::HostInUse => "HostInUse",
             Reason::HostClaimed => "HostClaimed",
             Reason::ProductionMisplaced => "ProductionMisplaced",

@@ -1,0 +1,89 @@
+//! A stage whose gateway serves a Gateway of the Gateway API in place of one of Istio's.
+//!
+//! There is no kubelet that would start it. So the Gateway is bound to a host, which a ServiceEntry
+//! says is the gateway that runs.
+
+use axum::Router;
+use serde_json::{Value, json};
+
+use super::gateway::IngressGateway;
+use super::mesh::Mesh;
+use super::stage::Stage;
+use crate::control_plane::referring;
+
+/// The Gateway's name.
+const GATEWAY: &str = "public";
+
+impl Stage {
+    /// Sets a stage without a gate, as [`Stage::set`], with a Gateway and an HTTPRoute of the Gateway API
+    /// in place of what is Istio's.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_by_gateway_api(mesh: &Mesh) -> Self {
+        let start = IngressGateway::start_of_kubernetes;
+        let stage = Self::bare(mesh, Router::new(), |istiod, name| {
+            start(istiod, (name, name), GATEWAY)
+        })
+        .await;
+        let scene = &stage.scene;
+        // What every scene has, and this one must not.
+        scene.delete(&scene.istio_gateway(json!(["*"]))).await;
+        scene.apply(stage.gateway_entry()).await;
+        scene.apply(stage.kubernetes_gateway("All")).await;
+        scene.apply(stage.production_http_route()).await;
+        stage.serves().await;
+        stage
+    }
+
+    /// The Gateway, whose one listener takes every host and routes of these namespaces: All or Same.
+    pub fn kubernetes_gateway(&self, from: &str) -> Value {
+        let mut gateway = self.scene.kubernetes_gateway();
+        let spec = &mut gateway["spec"];
+        spec["addresses"] = json!([{"type": "Hostname", "value": self.gateway_host()}]);
+        let listener = &mut spec["listeners"][0];
+        listener["port"] = json!(self.address().port());
+        listener["allowedRoutes"]["namespaces"]["from"] = json!(from);
+        gateway
+    }
+
+    /// The gate, which refers to the Gateway.
+    pub fn referring_gate(&self) -> Value {
+        referring(self.gate())
+    }
+
+    fn gateway_host(&self) -> String {
+        format!("gateway.{}.svc.cluster.local", self.scene.gateway)
+    }
+
+    /// The gateway as a service of its own namespace.
+    fn gateway_entry(&self) -> Value {
+        let port = self.address().port();
+        let labels = json!({"gateway.networking.k8s.io/gateway-name": GATEWAY});
+        json!({
+            "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+            "metadata": {"name": "gateway", "namespace": self.scene.gateway},
+            "spec": {
+                "hosts": [self.gateway_host()],
+                "ports": [{"number": port, "name": "http", "protocol": "HTTP"}],
+                "resolution": "STATIC",
+                "endpoints": [{"address": "127.0.0.1", "ports": {"http": port}, "labels": labels}],
+            },
+        })
+    }
+
+    fn production_http_route(&self) -> Value {
+        json!({
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+            "metadata": {"name": "orders", "namespace": self.scene.production},
+            "spec": {
+                "parentRefs": [{"name": GATEWAY, "namespace": self.scene.gateway}],
+                "hostnames": ["orders.example.com"],
+                "rules": [{"backendRefs": [{
+                    "group": "networking.istio.io", "kind": "Hostname",
+                    "name": self.production_host(), "port": 80,
+                }]}],
+            },
+        })
+    }
+}
