@@ -176,7 +176,11 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
     };
     let outcome = told.recording.measured(&plan, outcome);
     let left = take_down(&site, &plan, &progress, &mut told).await;
-    told.write(args, (&outcome, &left))?;
+    let errors = [
+        outcome.as_ref().err().map(ToString::to_string),
+        left.as_ref().err().map(ToString::to_string),
+    ];
+    told.write(args, errors)?;
     match (outcome, left) {
         (Ok(_), Err(error)) => Err(error),
         (outcome, left) => {
@@ -195,17 +199,10 @@ struct Told {
 }
 
 impl Told {
-    fn write(
-        mut self,
-        args: &RunArgs,
-        (outcome, left): (&Result<u8, Box<dyn Error>>, &Result<(), Box<dyn Error>>),
-    ) -> Result<(), Box<dyn Error>> {
-        let errors = outcome.as_ref().err().into_iter();
-        let errors = errors.chain(left.as_ref().err()).map(ToString::to_string);
-        let errors: Vec<String> = errors.collect();
-        if outcome.is_err() {
-            self.summary.error = errors.first().cloned();
-        }
+    fn write(mut self, args: &RunArgs, errors: [Option<String>; 2]) -> Result<(), Box<dyn Error>> {
+        let [of_run, of_end] = errors;
+        self.summary.error.clone_from(&of_run);
+        let errors = of_run.into_iter().chain(of_end).collect();
         let summary = self.summary.write(args.summary.as_deref());
         let record = self.recording.write(args.record.as_deref(), errors);
         summary.and(record)
