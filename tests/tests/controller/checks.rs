@@ -6,7 +6,7 @@ use drillgate_tests::control_plane::{CONTROLLER, Controller, hand_on};
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
-use crate::edge::probed;
+use crate::edge::{gate_told, probed};
 use crate::{condition, started};
 
 fn passed_is(drill: &Drill, status: &str, text: &str) -> bool {
@@ -33,6 +33,7 @@ async fn an_active_drill_is_checked_once_for_each_generation_of_its_spec() {
     let (plane, scene, controller) = started().await;
     let mut harness = edge().await;
     scene.apply(probed(&scene, &harness)).await;
+    gate_told(&scene, "False", "unknown-key").await;
     let mut drill = scene.drill("orders");
     drill["spec"]["checks"] =
         json!([who("sandbox"), {"name": "serves", "grpc": {"service": "sandbox"}}]);
@@ -84,6 +85,7 @@ async fn slow_checks_keep_nobody_waiting_and_end_with_their_drill() {
     let (_plane, scene, _controller) = started().await;
     let mut harness = edge().await;
     scene.apply(probed(&scene, &harness)).await;
+    gate_told(&scene, "False", "unknown-key").await;
     harness.sandbox.behave(drillgate::lab::Behaviour::Hang);
     let mut slow = scene.drill("orders");
     slow["spec"]["checks"] = json!([{"name": "slow", "http": [{}], "timeout": "1h"}]);
