@@ -153,9 +153,12 @@ interop-tools: $(INTEROP)/python/ready $(INTEROP)/node/ready $(INTEROP)/golang/r
 
 need = @command -v $(1) >/dev/null || { echo "$(1) is missing: install it (Debian: apt-get install $(2))" >&2; exit 1; }
 
-browser: ## look for the browser that the pages of reports are opened in
+browser: ## install the browser that the pages of reports are opened in (Debian's chromium; as root)
 	@test -n "$(DRILLGATE_BROWSER)" || command -v chromium >/dev/null || { \
-		echo "chromium is missing: install it (Debian: apt-get install chromium), or name one in DRILLGATE_BROWSER" >&2; exit 1; }
+		printf '==> %s\n' 'installing chromium from Debian (about 100 MB)'; \
+		test "$$(id -u)" = 0 && apt-get update -qq && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null || { \
+			echo "chromium is missing: install it (Debian: apt-get install chromium), or name one in DRILLGATE_BROWSER" >&2; exit 1; }; }
 
 $(INTEROP)/python/ready: tests/interop/requirements.txt
 	$(STEP) 'installing PyJWT into .tools/interop/'
