@@ -14,6 +14,9 @@ use crate::{eventually, started};
 /// A drill that nobody has: its requests tell when a way is open.
 const SCOUT: &str = "0b9f2f0e-6d5e-4ec5-9d4b-5c3c1f0a7e11";
 
+/// What users ask for, without the header.
+const PLAIN: &str = "/an-ordinary-request";
+
 /// What `docs/siem.md` has the collector called.
 const COLLECTOR: &str = "otel-collector.observability.svc.cluster.local";
 
@@ -33,7 +36,7 @@ async fn traffic(stage: &Stage, id: &str) -> BTreeMap<String, u64> {
     let forged = Request::get("orders.example.com", "/drill").header(HEADER_NAME, "forged");
     for _ in 0..7 {
         stage
-            .outcome(&Request::get("orders.example.com", "/drill"))
+            .outcome(&Request::get("orders.example.com", PLAIN))
             .await;
         stage.outcome(&drill_request(id)).await;
         stage.outcome(&request_with(&elsewhere)).await;
@@ -110,8 +113,10 @@ async fn an_access_log_as_json_accounts_for_every_request() {
     assert_eq!(refused.path.as_deref(), Some("/drill"));
     assert_eq!(refused.authority.as_deref(), Some("orders.example.com"));
     assert_eq!(refused.kid.as_deref(), Some("ci"));
-    // Requests without the header have no line.
-    assert_eq!(log.lines().count(), log.lines().flat_map(records).count());
+    assert!(
+        !log.contains(PLAIN),
+        "requests without the header have no line"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
