@@ -5,6 +5,8 @@
 //! number of them stand side by side; services are ServiceEntries with endpoints on loopback, since
 //! Kubernetes refuses those. Mutual TLS is off and there is no certificate authority.
 
+mod bridge;
+mod certificates;
 mod collector;
 mod gateway;
 mod istiod;
@@ -12,9 +14,11 @@ mod mesh;
 mod module_cache;
 mod stage;
 
+pub use bridge::TlsBridge;
+pub use certificates::Certificates;
 pub use collector::Collector;
 pub use gateway::IngressGateway;
 pub use istiod::Istiod;
 pub use mesh::Mesh;
 pub use module_cache::ModuleCache;
-pub use stage::{ENVIRONMENT, Stage, drill_request, request_with};
+pub use stage::{ENVIRONMENT, KEY, Stage, claims, drill_request, request_with, signed};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use drill_context::{Claims, HEADER_NAME, SigningKey, TokenType, sign};
+use drill_context::{Claims, HEADER_NAME, TokenType, sign};
 use drillgate::api::{Drill, Phase};
 use drillgate::lab::{Request, Response, Upstream};
 use serde_json::{Value, json};
@@ -14,12 +14,15 @@ use tokio::time::{Instant, sleep};
 use super::gateway::IngressGateway;
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
-use crate::gate::now;
+use crate::gate::{self, now};
 use crate::module::module_path;
 use crate::traffic::outcome;
 
 /// The environment of a stage's drills.
 pub const ENVIRONMENT: &str = "orders-dr";
+
+/// The `kid` of the key that a stage's gate has.
+pub const KEY: &str = "ci";
 
 /// How long a change may take to come to the gateway on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -45,12 +48,20 @@ impl Stage {
     /// # Panics
     /// If something is refused or not ready in time.
     pub async fn set(mesh: &Mesh, router: Router) -> Self {
+        Self::set_with(mesh, router, Router::new()).await
+    }
+
+    /// As [`Stage::set`], where the sandbox serves a router, too.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_with(mesh: &Mesh, production: Router, sandbox: Router) -> Self {
         let scene = Scene::set_without_crds(&mesh.plane).await;
         let label = scene.gateway.clone();
-        let production = Upstream::with_router("production", router).expect("an upstream");
+        let production = Upstream::with_router("production", production).expect("an upstream");
         let stage = Self {
             gateway: IngressGateway::start_unready(&mesh.istiod, &label, &scene.gateway),
-            sandbox: Upstream::start("sandbox").expect("an upstream"),
+            sandbox: Upstream::with_router("sandbox", sandbox).expect("an upstream"),
             production,
             address: free_address(),
             label,
@@ -275,19 +286,23 @@ impl Stage {
 
 /// A GET of the drilled host with a fresh context for the drill `id`.
 pub fn drill_request(id: &str) -> Request {
-    let claims = Claims::new(
-        id.parse().expect("a UUID"),
-        ENVIRONMENT.parse().expect("a label"),
-        now(),
-    );
-    request_with(&claims)
+    request_with(&claims(id))
+}
+
+/// The claims of a fresh context for the drill `id`.
+pub fn claims(id: &str) -> Claims {
+    let environment = ENVIRONMENT.parse().expect("a label");
+    Claims::new(id.parse().expect("a UUID"), environment, now())
 }
 
 /// A GET of the drilled host with a context of these claims.
 pub fn request_with(claims: &Claims) -> Request {
-    let key = SigningKey::hs256("ci".parse().expect("a name"), &[7; 32]).expect("a key");
-    let token = sign(&key, TokenType::Drill, claims);
-    Request::get("orders.example.com", "/drill").header(HEADER_NAME, token)
+    Request::get("orders.example.com", "/drill").header(HEADER_NAME, signed(claims, KEY))
+}
+
+/// These claims, signed with the key of this `kid`; [`KEY`] is the one that a stage's gate has.
+pub fn signed(claims: &Claims, kid: &str) -> String {
+    sign(&gate::key(kid), TokenType::Drill, claims)
 }
 
 /// A service of addresses on loopback, called by one name.

@@ -25,16 +25,16 @@ fn impatient(stage: &Stage) -> Value {
 }
 
 /// An object by its name alone.
-fn named(kind: (&str, &str), namespace: &str, name: &str) -> Value {
+pub fn named(kind: (&str, &str), namespace: &str, name: &str) -> Value {
     json!({
         "apiVersion": kind.0, "kind": kind.1, "metadata": {"name": name, "namespace": namespace},
     })
 }
 
-const VIRTUAL_SERVICE: (&str, &str) = ("networking.istio.io/v1", "VirtualService");
+pub const VIRTUAL_SERVICE: (&str, &str) = ("networking.istio.io/v1", "VirtualService");
 const POLICY: (&str, &str) = ("security.istio.io/v1", "AuthorizationPolicy");
 
-fn guard(stage: &Stage) -> Value {
+pub fn guard(stage: &Stage) -> Value {
     named(
         VIRTUAL_SERVICE,
         &stage.scene.gateway,
@@ -42,12 +42,12 @@ fn guard(stage: &Stage) -> Value {
     )
 }
 
-fn policy(stage: &Stage) -> Value {
+pub fn policy(stage: &Stage) -> Value {
     named(POLICY, &stage.scene.gateway, "drillgate-edge-guard")
 }
 
 /// The drill's route.
-async fn route(stage: &Stage) -> Value {
+pub async fn route(stage: &Stage) -> Value {
     let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
     let drill = stage.scene.drill_until("orders", active).await;
     let objects = drill.status.unwrap().objects;
