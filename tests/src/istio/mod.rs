@@ -8,6 +8,7 @@
 mod bridge;
 mod certificates;
 mod collector;
+mod context;
 mod gateway;
 mod istiod;
 mod mesh;
@@ -17,8 +18,9 @@ mod stage;
 pub use bridge::TlsBridge;
 pub use certificates::Certificates;
 pub use collector::Collector;
+pub use context::{ENVIRONMENT, KEY, claims, drill_request, request_with, signed};
 pub use gateway::IngressGateway;
 pub use istiod::Istiod;
 pub use mesh::Mesh;
 pub use module_cache::ModuleCache;
-pub use stage::{ENVIRONMENT, KEY, Stage, claims, drill_request, request_with, signed};
+pub use stage::Stage;

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use drill_context::{Claims, HEADER_NAME, TokenType, sign};
 use drillgate::api::{Drill, Phase};
 use drillgate::lab::{Request, Response, Upstream};
 use serde_json::{Value, json};
@@ -14,15 +13,8 @@ use tokio::time::{Instant, sleep};
 use super::gateway::IngressGateway;
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
-use crate::gate::{self, now};
 use crate::module::module_path;
 use crate::traffic::outcome;
-
-/// The environment of a stage's drills.
-pub const ENVIRONMENT: &str = "orders-dr";
-
-/// The `kid` of the key that a stage's gate has.
-pub const KEY: &str = "ci";
 
 /// How long a change may take to come to the gateway on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -282,27 +274,6 @@ impl Stage {
         let plain = Request::get("orders.example.com", "/still-there");
         assert_eq!(self.outcome(&plain).await, "200 production");
     }
-}
-
-/// A GET of the drilled host with a fresh context for the drill `id`.
-pub fn drill_request(id: &str) -> Request {
-    request_with(&claims(id))
-}
-
-/// The claims of a fresh context for the drill `id`.
-pub fn claims(id: &str) -> Claims {
-    let environment = ENVIRONMENT.parse().expect("a label");
-    Claims::new(id.parse().expect("a UUID"), environment, now())
-}
-
-/// A GET of the drilled host with a context of these claims.
-pub fn request_with(claims: &Claims) -> Request {
-    Request::get("orders.example.com", "/drill").header(HEADER_NAME, signed(claims, KEY))
-}
-
-/// These claims, signed with the key of this `kid`; [`KEY`] is the one that a stage's gate has.
-pub fn signed(claims: &Claims, kid: &str) -> String {
-    sign(&gate::key(kid), TokenType::Drill, claims)
 }
 
 /// A service of addresses on loopback, called by one name.

@@ -7,9 +7,9 @@ use drillgate_tests::istio::{Certificates, Stage, TlsBridge, drill_request};
 use drillgate_tests::traffic::outcome;
 use serde_json::{Value, json};
 
+use crate::ledger::ROUTED;
 use crate::{Ending, eventually, started};
 
-const ROUTED: &str = "200 routed sandbox";
 const HOSTS: [&str; 2] = ["orders.example.com", "other.example.com"];
 
 /// A server of the gateway for `host`, and for what else it takes.

@@ -47,7 +47,7 @@ const WITHOUT_FILTER: &[&str] = &[
 /// The sandbox's own 500 until its endpoint is left out.
 const EJECTED: &[&str] = &[ROUTED, UNREACHABLE, "500 routed"];
 
-const SANDBOX: [Row; 6] = [
+const SANDBOX: [Row; 7] = [
     row(
         "the sandbox refuses",
         Fault::Refused,
@@ -55,6 +55,12 @@ const SANDBOX: [Row; 6] = [
         UNREACHABLE,
     ),
     row("the sandbox hangs", Fault::Hangs, FOR_A_WHILE, UNREACHABLE),
+    row(
+        "the sandbox resets",
+        Fault::Resets,
+        FOR_A_WHILE,
+        UNREACHABLE,
+    ),
     row("no endpoints", Fault::NoEndpoints, FOR_A_WHILE, UNREACHABLE),
     row("no service", Fault::NoService, FOR_A_WHILE, UNREACHABLE),
     row("ejected", Fault::Ejected, EJECTED, UNREACHABLE),
@@ -81,7 +87,7 @@ const OBJECTS: [Row; 7] = [
         "the filter edited",
         Fault::PluginEdited,
         WITHOUT_FILTER,
-        ROUTED,
+        "403",
     ),
     row("the filter deleted", Fault::Plugin, WITHOUT_FILTER, ROUTED),
 ];

@@ -1,7 +1,9 @@
 //! Keys that come and go under load.
 
+use drill_context::HEADER_NAME;
+use drillgate::lab::Request;
 use drillgate_tests::control_plane::key;
-use drillgate_tests::istio::{KEY, Mesh, drill_request};
+use drillgate_tests::istio::{KEY, Mesh, claims, drill_request, signed};
 use drillgate_tests::load::{Kind, Sent, Visits};
 use serde_json::{Value, json};
 
@@ -41,10 +43,8 @@ async fn a_key_is_exchanged_under_load_without_a_refusal_and_a_revoked_one_stays
     let (old, new) = (entry(KEY, secrets[0]), entry(NEXT, secrets[1]));
     with_keys(json!([old, new])).await;
     let signed_by = |kid: &str| {
-        let claims = drillgate_tests::istio::claims(&id);
-        let value = drillgate_tests::istio::signed(&claims, kid);
-        drillgate::lab::Request::get("orders.example.com", "/drill")
-            .header(drill_context::HEADER_NAME, value)
+        let value = signed(&claims(&id), kid);
+        Request::get("orders.example.com", "/drill").header(HEADER_NAME, value)
     };
     eventually("the new key counts", async || {
         stage.outcome(&signed_by(NEXT)).await == ROUTED

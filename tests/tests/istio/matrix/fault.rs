@@ -1,9 +1,9 @@
 //! The failures, and how each ends.
 
 use drillgate::api::{Drill, Phase};
-use drillgate::lab::Behaviour;
+use drillgate::lab::{Behaviour, Request};
 use drillgate_tests::control_plane::Controller;
-use drillgate_tests::istio::{Mesh, Stage};
+use drillgate_tests::istio::{Mesh, Stage, drill_request};
 use drillgate_tests::load::Visits;
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -12,6 +12,9 @@ use super::first_host;
 use crate::failures::{VIRTUAL_SERVICE, guard, named, policy, route};
 use crate::{controller, eventually};
 
+/// A host of the hostile VirtualService's that shows that the gateway has it.
+const HOSTILE: &str = "hostile.example.com";
+
 /// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -19,6 +22,8 @@ pub enum Fault {
     Refused,
     /// The sandbox takes requests and never answers.
     Hangs,
+    /// The sandbox takes requests and breaks off.
+    Resets,
     /// The sandbox's service has no endpoints.
     NoEndpoints,
     /// The sandbox's service does not exist.
@@ -87,6 +92,7 @@ impl Ground {
         match fault {
             Fault::Refused => stage.sandbox.down().await.unwrap(),
             Fault::Hangs => self.visits.let_sandbox_hang(true),
+            Fault::Resets => stage.sandbox.behave(Behaviour::Reset),
             Fault::NoEndpoints => drop(scene.apply(stage.sandbox_entry_to(&[])).await),
             Fault::NoService => scene.delete(&stage.sandbox_entry()).await,
             Fault::Ejected => {
@@ -97,11 +103,17 @@ impl Ground {
                 self.limit(1).await;
                 self.visits.let_sandbox_hang(true);
             }
-            Fault::Hostile => drop(scene.apply(self.hostile().await).await),
+            Fault::Hostile => {
+                scene.apply(self.hostile().await).await;
+                let taken = Request::get(HOSTILE, "/");
+                stage.until(&taken, "200 production").await;
+            }
             Fault::PluginEdited => {
+                // Behind the policy, where it is of no use.
                 let mut plugin = scene.plugin().await;
                 plugin["spec"] = json!({"phase": "STATS"});
                 scene.apply(plugin).await;
+                stage.until(&drill_request(&self.id), "403").await;
             }
             Fault::Route => return Some(self.delete(route(stage).await).await),
             Fault::Rule => return Some(self.delete(self.rule().await).await),
@@ -133,17 +145,17 @@ impl Ground {
             Fault::NoEndpoints | Fault::NoService => {
                 scene.apply(stage.sandbox_entry()).await;
             }
-            Fault::Ejected => stage.sandbox.behave(Behaviour::Answer),
+            Fault::Ejected | Fault::Resets => stage.sandbox.behave(Behaviour::Answer),
             Fault::Overloaded => {
                 self.visits.let_sandbox_hang(false);
                 self.limit(1000).await;
             }
             Fault::Hostile => scene.delete(&self.hostile().await).await,
             Fault::PluginEdited => {
-                let plugin = scene.plugin().await;
-                eventually("the edit is undone", async || {
-                    let found = scene.get(&plugin).await.unwrap();
-                    found.data["spec"]["phase"] != "STATS"
+                // A field that someone else has set is theirs: people are told to delete it.
+                let (plugin, edited) = self.delete(scene.plugin().await).await;
+                eventually("it is made again", async || {
+                    self.uid(&plugin).await.is_some_and(|now| now != edited)
                 })
                 .await;
             }
@@ -168,7 +180,7 @@ impl Ground {
 
     async fn hostile(&self) -> Value {
         let all = json!([{"route": [self.stage.to_production()]}]);
-        let hosts = json!(["*.drill.internal", self.own_host().await]);
+        let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
         self.stage.production_routes("hostile", hosts, all)
     }
 
