@@ -63,6 +63,7 @@ impl Kind {
     /// answered: some client has gone through all of the mix, and a request more at either end.
     pub const EACH_WITHIN: u64 = CLIENTS * (Kind::MIX.len() as u64 + 2);
 
+    /// A request of this kind for the drill of [`gate`].
     fn request(self, path: &str) -> Request {
         let authority = match self {
             Kind::Spoofed => format!("{HOST}.{ROUTE_KEY}.drill.internal"),
@@ -113,6 +114,9 @@ pub struct Load {
     shared: Arc<Shared>,
 }
 
+/// Makes the request of a kind for a path.
+type Maker = dyn Fn(Kind, &str) -> Request + Send + Sync;
+
 #[derive(Debug)]
 struct Shared {
     address: SocketAddr,
@@ -127,6 +131,16 @@ impl Load {
     /// Starts to send requests to the gateway at `address`, mixed: `due` at full speed, and more
     /// at leisure until [`Load::end`].
     pub fn start(address: SocketAddr, due: u64) -> Load {
+        Self::start_with(address, due, Kind::request)
+    }
+
+    /// As [`Load::start`], with requests of one's own: `request` makes one of a kind for a path.
+    pub fn start_with(
+        address: SocketAddr,
+        due: u64,
+        request: impl Fn(Kind, &str) -> Request + Send + Sync + 'static,
+    ) -> Load {
+        let request: Arc<Maker> = Arc::new(request);
         let shared = Arc::new(Shared {
             address,
             due,
@@ -135,7 +149,8 @@ impl Load {
             stage: AtomicU64::new(0),
             ended: AtomicBool::new(false),
         });
-        let clients = (0..CLIENTS).map(|client| send(Arc::clone(&shared), client));
+        let client = |client| send(Arc::clone(&shared), client, Arc::clone(&request));
+        let clients = (0..CLIENTS).map(client);
         let clients = clients.collect();
         Load { clients, shared }
     }
@@ -184,7 +199,7 @@ impl Load {
 }
 
 /// One client's share; each begins elsewhere in the mix.
-async fn send(shared: Arc<Shared>, client: u64) -> Vec<Sent> {
+async fn send(shared: Arc<Shared>, client: u64, request: Arc<Maker>) -> Vec<Sent> {
     let mut sent = Vec::new();
     let mut kept = None;
     let mut mix = Kind::MIX.into_iter().cycle().skip(client as usize);
@@ -197,7 +212,7 @@ async fn send(shared: Arc<Shared>, client: u64) -> Vec<Sent> {
         let number = shared.sent.fetch_add(1, Ordering::SeqCst);
         let path = format!("/load/{number}/{kind:?}").to_lowercase();
         let began = shared.stage.load(Ordering::SeqCst);
-        let response = connection.send(&kind.request(&path)).await;
+        let response = connection.send(&request(kind, &path)).await;
         let response = response.unwrap_or_else(|error| panic!("{path} is unanswered: {error}"));
         let ended = shared.stage.load(Ordering::SeqCst);
         assert_is_answer_to(&response, &path);

@@ -38,16 +38,32 @@ impl Controller {
     /// # Panics
     /// As [`Controller::start`].
     pub fn start_with(kubeconfig: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(kubeconfig, &[], arguments)
+    }
+
+    /// As [`Controller::start`], on a machine that trusts the authorities in the PEM file `roots`.
+    ///
+    /// # Panics
+    /// As [`Controller::start`].
+    pub fn start_trusting(kubeconfig: &Path, roots: &Path) -> Self {
+        let roots = format!("SSL_CERT_FILE={}", roots.display());
+        Self::start_in(kubeconfig, &[roots], &[])
+    }
+
+    fn start_in(kubeconfig: &Path, environment: &[String], arguments: &[&str]) -> Self {
         let folder = TempDir::new().expect("make a folder");
         let mut line = vec![
             format!("KUBECONFIG={}", kubeconfig.display()),
             format!("HOME={}", folder.path().display()),
             "DRILLGATE_LOG=info,drillgate=debug".to_owned(),
+        ];
+        line.extend_from_slice(environment);
+        line.extend([
             binary().display().to_string(),
             "controller".to_owned(),
             format!("--namespace={NAMESPACE}"),
             "--listen=127.0.0.1:0".to_owned(),
-        ];
+        ]);
         if !arguments
             .iter()
             .any(|argument| argument.starts_with("--lease-seconds"))

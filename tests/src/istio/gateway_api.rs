@@ -22,7 +22,7 @@ impl Stage {
     /// As [`Stage::set`].
     pub async fn set_by_gateway_api(mesh: &Mesh) -> Self {
         let start = IngressGateway::start_of_kubernetes;
-        let stage = Self::bare(mesh, Router::new(), |istiod, name| {
+        let stage = Self::bare(mesh, [Router::new(), Router::new()], |istiod, name| {
             start(istiod, (name, name), GATEWAY)
         })
         .await;

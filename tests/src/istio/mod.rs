@@ -5,8 +5,11 @@
 //! number of them stand side by side; services are ServiceEntries with endpoints on loopback, since
 //! Kubernetes refuses those. Mutual TLS is off and there is no certificate authority.
 
+mod bridge;
+mod certificates;
 mod collector;
 pub mod comparison;
+mod context;
 mod gateway;
 mod gateway_api;
 mod istiod;
@@ -14,9 +17,12 @@ mod mesh;
 mod module_cache;
 mod stage;
 
+pub use bridge::TlsBridge;
+pub use certificates::Certificates;
 pub use collector::Collector;
+pub use context::{ENVIRONMENT, KEY, claims, drill_request, request_with, signed};
 pub use gateway::IngressGateway;
 pub use istiod::Istiod;
 pub use mesh::Mesh;
 pub use module_cache::ModuleCache;
-pub use stage::{ENVIRONMENT, Stage, drill_request, request_with};
+pub use stage::Stage;

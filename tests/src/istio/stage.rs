@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use drill_context::{Claims, HEADER_NAME, SigningKey, TokenType, sign};
 use drillgate::api::{Drill, Phase};
 use drillgate::lab::{Request, Response, Upstream};
 use serde_json::{Value, json};
@@ -15,12 +14,8 @@ use super::gateway::IngressGateway;
 use super::istiod::Istiod;
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
-use crate::gate::now;
 use crate::module::module_path;
 use crate::traffic::outcome;
-
-/// The environment of a stage's drills.
-pub const ENVIRONMENT: &str = "orders-dr";
 
 /// How long a change may take to come to the gateway on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -46,8 +41,17 @@ impl Stage {
     /// # Panics
     /// If something is refused or not ready in time.
     pub async fn set(mesh: &Mesh, router: Router) -> Self {
+        Self::set_with(mesh, router, Router::new()).await
+    }
+
+    /// As [`Stage::set`], where the sandbox serves a router, too.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_with(mesh: &Mesh, production: Router, sandbox: Router) -> Self {
         let start = IngressGateway::start_unready;
-        let stage = Self::bare(mesh, router, |istiod, name| start(istiod, name, name)).await;
+        let start = |istiod: &Istiod, name: &str| start(istiod, name, name);
+        let stage = Self::bare(mesh, [production, sandbox], start).await;
         let scene = &stage.scene;
         scene.apply(stage.istio_gateway(json!(["*"]))).await;
         let route = json!([{"route": [stage.to_production()]}]);
@@ -59,17 +63,18 @@ impl Stage {
     }
 
     /// One whose gateway, which `start` starts, serves nothing yet; its name is its namespace's.
+    /// Production and the sandbox serve these routers, too.
     pub(super) async fn bare(
         mesh: &Mesh,
-        router: Router,
+        [production, sandbox]: [Router; 2],
         start: impl FnOnce(&Istiod, &str) -> IngressGateway,
     ) -> Self {
         let scene = Scene::set_without_crds(&mesh.plane).await;
         let label = scene.gateway.clone();
-        let production = Upstream::with_router("production", router).expect("an upstream");
+        let production = Upstream::with_router("production", production).expect("an upstream");
         let stage = Self {
             gateway: start(&mesh.istiod, &label),
-            sandbox: Upstream::start("sandbox").expect("an upstream"),
+            sandbox: Upstream::with_router("sandbox", sandbox).expect("an upstream"),
             production,
             address: free_address(),
             label,
@@ -287,23 +292,6 @@ impl Stage {
         let plain = Request::get("orders.example.com", "/still-there");
         assert_eq!(self.outcome(&plain).await, "200 production");
     }
-}
-
-/// A GET of the drilled host with a fresh context for the drill `id`.
-pub fn drill_request(id: &str) -> Request {
-    let claims = Claims::new(
-        id.parse().expect("a UUID"),
-        ENVIRONMENT.parse().expect("a label"),
-        now(),
-    );
-    request_with(&claims)
-}
-
-/// A GET of the drilled host with a context of these claims.
-pub fn request_with(claims: &Claims) -> Request {
-    let key = SigningKey::hs256("ci".parse().expect("a name"), &[7; 32]).expect("a key");
-    let token = sign(&key, TokenType::Drill, claims);
-    Request::get("orders.example.com", "/drill").header(HEADER_NAME, token)
 }
 
 /// A service of addresses on loopback, called by one name.

@@ -53,6 +53,14 @@ impl Visits {
             .sum()
     }
 
+    /// Forgets all of it, for the next load.
+    ///
+    /// # Panics
+    /// If a request could not be recorded.
+    pub fn forget(&self) {
+        self.by_upstream.lock().unwrap().clear();
+    }
+
     /// What the upstream `who` did, by path.
     ///
     /// # Panics

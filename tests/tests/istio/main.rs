@@ -7,7 +7,13 @@ mod desk;
 mod failures;
 mod gateway_api;
 mod guard;
+mod https;
+mod ledger;
+mod matrix;
 mod production;
+mod protocols;
+mod rights;
+mod rotation;
 mod settings;
 mod siem;
 mod workflow;
@@ -17,7 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use drillgate::lab::Request;
 use drillgate_tests::control_plane::Controller;
-use drillgate_tests::istio::{Mesh, Stage, drill_request};
+use drillgate_tests::istio::{Certificates, Mesh, Stage, drill_request};
 use tokio::sync::OnceCell;
 use tokio::time::{sleep, timeout};
 
@@ -31,9 +37,14 @@ async fn started() -> Stage {
 
 /// The same, where production serves `router` beside what it always does.
 async fn serving(router: Router) -> Stage {
+    serving_both(router, Router::new()).await
+}
+
+/// The same, where the sandbox serves a router, too.
+async fn serving_both(production: Router, sandbox: Router) -> Stage {
     let mesh = Mesh::shared().await;
     with_controller(mesh).await;
-    Stage::set(mesh, router).await
+    Stage::set_with(mesh, production, sandbox).await
 }
 
 /// Starts the controller of the mesh that the tests share, unless it runs.
@@ -53,7 +64,9 @@ async fn gated() -> Stage {
 
 /// A controller that leads.
 async fn controller(mesh: &Mesh) -> Controller {
-    let mut controller = Controller::start(&mesh.plane.kubeconfig());
+    // Some tests have gateways with certificates, and a probe that looks at them.
+    let roots = Certificates::shared().roots();
+    let mut controller = Controller::start_trusting(&mesh.plane.kubeconfig(), &roots);
     controller.leads().await;
     controller
 }
@@ -69,16 +82,21 @@ impl Ending {
 
     /// The same with other requests.
     async fn of_request(stage: &Stage, request: Request) -> Self {
+        Self::of_sent(stage, async || stage.outcome(&request).await).await
+    }
+
+    /// The same, where `send` sends a request and tells its outcome.
+    async fn of_sent(stage: &Stage, send: impl AsyncFn() -> String) -> Self {
         let drill = stage.scene.drill("orders");
         stage.scene.delete(&drill).await;
         let mut outcomes = Vec::new();
         let gone = timeout(LIMIT, async {
             while stage.scene.get(&drill).await.is_some() {
-                outcomes.push(stage.outcome(&request).await);
+                outcomes.push(send().await);
             }
         });
         assert!(gone.await.is_ok(), "the drill stays");
-        outcomes.push(stage.outcome(&request).await);
+        outcomes.push(send().await);
         Self(outcomes)
     }
 

@@ -1,0 +1,109 @@
+//! A gateway of HTTPS, with two servers that are told apart by the name in the handshake.
+
+use std::net::SocketAddr;
+
+use drillgate::lab::{Protocol, Request};
+use drillgate_tests::istio::{Certificates, Stage, TlsBridge, drill_request};
+use drillgate_tests::traffic::outcome;
+use serde_json::{Value, json};
+
+use crate::ledger::ROUTED;
+use crate::{Ending, eventually, started};
+
+const HOSTS: [&str; 2] = ["orders.example.com", "other.example.com"];
+
+/// A server of the gateway for `host`, and for what else it takes.
+fn server(port: u16, host: &str, further: &[&str]) -> Value {
+    let [certificate, key] = Certificates::shared().of(host);
+    let hosts: Vec<&str> = std::iter::once(host)
+        .chain(further.iter().copied())
+        .collect();
+    json!({
+        "port": {"number": port, "name": format!("https-{host}").replace('.', "-"), "protocol": "HTTPS"},
+        "hosts": hosts, "bind": "127.0.0.1",
+        "tls": {"mode": "SIMPLE", "serverCertificate": certificate, "privateKey": key},
+    })
+}
+
+/// A stage whose gateway has two servers of HTTPS in place of the one of HTTP. The first takes the
+/// drill hosts, too, as the gate's `HostsAccepted` asks for.
+async fn secured() -> Stage {
+    let stage = started().await;
+    let port = stage.address().port();
+    let mut gateway = stage.istio_gateway(json!(["*"]));
+    gateway["spec"]["servers"] = json!([
+        server(port, HOSTS[0], &["*.drill.internal"]),
+        server(port, HOSTS[1], &[]),
+    ]);
+    stage.scene.apply(gateway).await;
+    let all = json!([{"route": [stage.to_production()]}]);
+    let everything = stage.production_routes("everything", json!(["*"]), all);
+    stage.scene.apply(everything).await;
+    eventually("production is served by HTTPS", async || {
+        let way = TlsBridge::start(stage.address(), HOSTS[1], Protocol::Http1).await;
+        let answer = Request::get(HOSTS[1], "/").send(way.address).await;
+        answer.is_ok_and(|answer| outcome(&answer) == "200 production")
+    })
+    .await;
+    stage
+}
+
+/// The gate; its probe goes by TLS.
+fn gate(stage: &Stage) -> Value {
+    let mut gate = stage.gate();
+    gate["spec"]["probe"]["tls"] = json!(true);
+    gate
+}
+
+async fn sent(request: &Request, way: SocketAddr) -> String {
+    outcome(&request.send(way).await.unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_by_https_is_as_one_by_http_and_no_name_in_the_handshake_leads_past_it() {
+    let stage = secured().await;
+    // Ready with a probe: the controller has made a session of its own.
+    stage.install(gate(&stage)).await;
+    let id = stage.drill().await;
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let way = TlsBridge::start(stage.address(), HOSTS[0], protocol).await;
+        let drilled = drill_request(&id).by(protocol);
+        eventually("the drill is routed", async || {
+            sent(&drilled, way.address).await == ROUTED
+        })
+        .await;
+        let plain = Request::get(HOSTS[0], "/").by(protocol);
+        assert_eq!(sent(&plain, way.address).await, "200 production");
+        let forged = plain.clone().header("x-drill-context", "forged");
+        assert_eq!(sent(&forged, way.address).await, "403 malformed");
+
+        // The name of one server in the handshake, the host of the other in the request.
+        let astray = TlsBridge::start(stage.address(), HOSTS[1], protocol).await;
+        let plain = Request::get(HOSTS[1], "/").by(protocol);
+        assert_eq!(sent(&plain, astray.address).await, "200 production");
+        // That server has no route for drill hosts.
+        let lost = sent(&drilled, astray.address).await;
+        assert_eq!(lost, "503 sandbox-unreachable", "{protocol:?}");
+        assert_eq!(sent(&forged, astray.address).await, "403 malformed");
+        let mut other = drilled.clone();
+        other.authority = HOSTS[1].to_owned();
+        for way in [&way, &astray] {
+            assert_eq!(sent(&other, way.address).await, "403 uncovered-host");
+        }
+    }
+    assert_eq!(stage.production.drill_requests(), 0);
+
+    let way = TlsBridge::start(stage.address(), HOSTS[0], Protocol::Http1).await;
+    let ending = Ending::of_sent(&stage, async || {
+        sent(&drill_request(&id), way.address).await
+    });
+    ending.await.assert_only(&[
+        ROUTED,
+        "503 sandbox-unreachable",
+        "403 drill-over",
+        "403 unknown-drill",
+    ]);
+    assert_eq!(stage.production.drill_requests(), 0);
+    let plain = Request::get(HOSTS[0], "/");
+    assert_eq!(sent(&plain, way.address).await, "200 production");
+}

@@ -1,0 +1,221 @@
+//! The failures, and how each ends.
+
+use drillgate::api::{Drill, Phase};
+use drillgate::lab::{Behaviour, Request};
+use drillgate_tests::control_plane::Controller;
+use drillgate_tests::istio::{Mesh, Stage, drill_request};
+use drillgate_tests::load::Visits;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::first_host;
+use crate::failures::{VIRTUAL_SERVICE, guard, named, policy, route};
+use crate::{controller, eventually};
+
+/// A host of the hostile VirtualService's that shows that the gateway has it.
+const HOSTILE: &str = "hostile.example.com";
+
+/// What fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing listens in the sandbox.
+    Refused,
+    /// The sandbox takes requests and never answers.
+    Hangs,
+    /// The sandbox takes requests and breaks off.
+    Resets,
+    /// The sandbox's service has no endpoints.
+    NoEndpoints,
+    /// The sandbox's service does not exist.
+    NoService,
+    /// The sandbox answers 500, and is left out for it.
+    Ejected,
+    /// There are more requests than the drill's circuit breaker lets through.
+    Overloaded,
+    /// The drill's VirtualService is deleted by hand.
+    Route,
+    /// Its DestinationRule.
+    Rule,
+    /// The gate's policy.
+    Policy,
+    /// The gate's VirtualService.
+    Guard,
+    /// Another VirtualService claims the drill's host, and every drill host, for production.
+    Hostile,
+    /// The filter's object is edited by hand.
+    PluginEdited,
+    /// The filter's object is deleted by hand.
+    Plugin,
+    /// The controller is killed.
+    Controller,
+    /// istiod is killed.
+    Istiod,
+    /// The API server is killed.
+    ApiServer,
+}
+
+/// A mesh of one's own with a drill that is active.
+pub struct Ground {
+    controller: Controller,
+    pub stage: Stage,
+    pub visits: Visits,
+    pub id: String,
+    mesh: Mesh,
+}
+
+impl Ground {
+    pub async fn prepare() -> Self {
+        let mesh = Mesh::start().await;
+        let controller = controller(&mesh).await;
+        let visits = Visits::default();
+        let stage = Stage::set_with(&mesh, visits.router(), visits.router()).await;
+        stage.install(stage.gate()).await;
+        let id = stage.drill_as(drill(&stage, 1000)).await;
+        Self {
+            controller,
+            stage,
+            visits,
+            id,
+            mesh,
+        }
+    }
+
+    /// The drill's own host, as it is now.
+    pub async fn own_host(&self) -> String {
+        let route = self.stage.scene.get(&route(&self.stage).await).await;
+        first_host(&route.unwrap().data).unwrap()
+    }
+
+    /// Lets it fail. If an object of drillgate's is deleted: that, and the UID that it had.
+    pub async fn inflict(&mut self, fault: Fault) -> Option<(Value, String)> {
+        let (stage, scene) = (&self.stage, &self.stage.scene);
+        match fault {
+            Fault::Refused => stage.sandbox.down().await.unwrap(),
+            Fault::Hangs => self.visits.let_sandbox_hang(true),
+            Fault::Resets => stage.sandbox.behave(Behaviour::Reset),
+            Fault::NoEndpoints => drop(scene.apply(stage.sandbox_entry_to(&[])).await),
+            Fault::NoService => scene.delete(&stage.sandbox_entry()).await,
+            Fault::Ejected => {
+                let failing = Behaviour::Status(StatusCode::INTERNAL_SERVER_ERROR);
+                stage.sandbox.behave(failing);
+            }
+            Fault::Overloaded => {
+                self.limit(1).await;
+                self.visits.let_sandbox_hang(true);
+            }
+            Fault::Hostile => {
+                scene.apply(self.hostile().await).await;
+                let taken = Request::get(HOSTILE, "/");
+                stage.until(&taken, "200 production").await;
+            }
+            Fault::PluginEdited => {
+                // Behind the policy, where it is of no use.
+                let mut plugin = scene.plugin().await;
+                plugin["spec"] = json!({"phase": "STATS"});
+                scene.apply(plugin).await;
+                stage.until(&drill_request(&self.id), "403").await;
+            }
+            Fault::Route => return Some(self.delete(route(stage).await).await),
+            Fault::Rule => return Some(self.delete(self.rule().await).await),
+            Fault::Policy => return Some(self.delete(policy(stage)).await),
+            Fault::Guard => return Some(self.delete(guard(stage)).await),
+            Fault::Plugin => return Some(self.delete(scene.plugin().await).await),
+            Fault::Controller => {
+                self.controller.signal("KILL");
+                self.controller.ended().await;
+            }
+            Fault::Istiod => self.mesh.istiod.kill(),
+            Fault::ApiServer => self.mesh.plane.stop_apiserver(),
+        }
+        None
+    }
+
+    /// Ends it, or waits until the controller has.
+    pub async fn heal(&mut self, fault: Fault, deleted: Option<(Value, String)>) {
+        if let Some((object, uid)) = deleted {
+            eventually("it is made again", async || {
+                self.uid(&object).await.is_some_and(|now| now != uid)
+            })
+            .await;
+        }
+        let (stage, scene) = (&self.stage, &self.stage.scene);
+        match fault {
+            Fault::Refused => stage.sandbox.revive().await.unwrap(),
+            Fault::Hangs => self.visits.let_sandbox_hang(false),
+            Fault::NoEndpoints | Fault::NoService => {
+                scene.apply(stage.sandbox_entry()).await;
+            }
+            Fault::Ejected | Fault::Resets => stage.sandbox.behave(Behaviour::Answer),
+            Fault::Overloaded => {
+                self.visits.let_sandbox_hang(false);
+                self.limit(1000).await;
+            }
+            Fault::Hostile => scene.delete(&self.hostile().await).await,
+            Fault::PluginEdited => {
+                // A field that someone else has set is theirs: people are told to delete it.
+                let (plugin, edited) = self.delete(scene.plugin().await).await;
+                eventually("it is made again", async || {
+                    self.uid(&plugin).await.is_some_and(|now| now != edited)
+                })
+                .await;
+            }
+            Fault::Route | Fault::Rule | Fault::Policy | Fault::Guard | Fault::Plugin => {}
+            Fault::Controller => self.controller = controller(&self.mesh).await,
+            Fault::Istiod => self.mesh.istiod.start_again().await,
+            Fault::ApiServer => self.mesh.plane.start_apiserver().await,
+        }
+    }
+
+    /// Edits the drill's circuit breaker, and waits until the gateway has it.
+    async fn limit(&self, requests: u32) {
+        let stage = &self.stage;
+        stage.scene.apply(drill(stage, requests)).await;
+        eventually("the gateway has the limit", async || {
+            let cluster = stage.gateway.cluster(&stage.sandbox_host(), 80).await;
+            let limits = &cluster.unwrap_or_default()["circuit_breakers"]["thresholds"][0];
+            limits["max_requests"] == requests
+        })
+        .await;
+    }
+
+    async fn hostile(&self) -> Value {
+        let all = json!([{"route": [self.stage.to_production()]}]);
+        let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
+        self.stage.production_routes("hostile", hosts, all)
+    }
+
+    /// The drill's DestinationRule.
+    async fn rule(&self) -> Value {
+        let scene = &self.stage.scene;
+        let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
+        let objects = scene.drill_until("orders", active).await.status.unwrap();
+        let mut objects = objects.objects.into_iter();
+        let rule = objects.find(|object| object.kind == "DestinationRule");
+        let kind = (VIRTUAL_SERVICE.0, "DestinationRule");
+        let namespace = rule.unwrap();
+        named(kind, &namespace.namespace, &namespace.name)
+    }
+
+    async fn delete(&self, object: Value) -> (Value, String) {
+        let uid = self.uid(&object).await.unwrap();
+        self.stage.scene.delete(&object).await;
+        (object, uid)
+    }
+
+    async fn uid(&self, object: &Value) -> Option<String> {
+        let found = self.stage.scene.get(object).await?;
+        found.metadata.uid
+    }
+}
+
+/// A drill whose requests are answered for soon, and that lets so many through at once.
+fn drill(stage: &Stage, requests: u32) -> Value {
+    let mut drill = stage.scene.drill("orders");
+    drill["spec"]["routes"][0]["timeout"] = json!("2s");
+    drill["spec"]["routes"][0]["retries"] = json!({"attempts": 0});
+    drill["spec"]["circuitBreaker"] = json!({
+        "maxConnections": requests, "maxPendingRequests": requests, "maxRequests": requests,
+        "interval": "1s", "baseEjectionTime": "1s",
+    });
+    drill
+}
