@@ -5,16 +5,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Duration;
+use super::database_checks::{FreshnessCheck, ReceiptCheck, SchemaVersionCheck, SqlCheck};
 use super::parts::{DNS_LABEL, is_default};
 
 /// A check is of one kind.
-const ONE_KIND: &str = "[has(self.command)].filter(x, x).size() == 1";
+const ONE_KIND: &str = "[has(self.sql), has(self.schemaVersion), has(self.receipt), has(self.freshness), has(self.command)].filter(x, x).size() == 1";
 
 /// One question that the drill answers, by a request through the edge, by a look into a database,
 /// or by a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: command"))]
+#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: sql, schemaVersion, receipt, freshness, command"))]
 pub struct Check {
     /// What it is called, in results and reports: a DNS label.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
@@ -33,6 +34,23 @@ pub struct Check {
     #[serde(default, skip_serializing_if = "is_default")]
     pub retry: Retry,
 
+    /// A query. Checks that look into databases are run by `drillgate run` only: the controller
+    /// holds no database's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<SqlCheck>,
+
+    /// Up to which migration the database is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_version: Option<SchemaVersionCheck>,
+
+    /// A mark that is written into the sandbox's database, and that only the sandbox may show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptCheck>,
+
+    /// How old the newest data is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<FreshnessCheck>,
+
     /// A program, which ends with 0 if all is well. From `drillgate run` only: the controller runs
     /// no programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,7 +60,19 @@ pub struct Check {
 impl Check {
     /// Its kind, as the field is called.
     pub fn kind(&self) -> &'static str {
-        "command"
+        self.database_kind().unwrap_or("command")
+    }
+
+    /// Its kind, if it is one that looks into a database.
+    pub fn database_kind(&self) -> Option<&'static str> {
+        let kinds = [
+            ("sql", self.sql.is_some()),
+            ("schemaVersion", self.schema_version.is_some()),
+            ("receipt", self.receipt.is_some()),
+            ("freshness", self.freshness.is_some()),
+        ];
+        let found = kinds.into_iter().find(|(_, is_there)| *is_there);
+        found.map(|(kind, _)| kind)
     }
 }
 
