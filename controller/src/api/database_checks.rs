@@ -13,7 +13,7 @@ const ONE_EXPECTATION: &str =
     "[has(self.value), has(self.rows), has(self.baseline)].filter(x, x).size() == 1";
 
 /// A query, and what must come of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlCheck {
     /// The database, by its name in `databases`.
@@ -30,7 +30,7 @@ pub struct SqlCheck {
 }
 
 /// What must come of a query: exactly one of these.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new(ONE_EXPECTATION).message("has exactly one of: value, rows, baseline")
@@ -70,15 +70,16 @@ pub struct RowBounds {
 }
 
 /// A number that is known from elsewhere: counted in production when the dump was made, say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("has(self.number) != has(self.file)").message("has exactly one of: number, file")
 )]
 pub struct Baseline {
-    /// The number.
+    /// The number, a whole one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub number: Option<f64>,
+    #[schemars(range(min = -9_007_199_254_740_991_i64, max = 9_007_199_254_740_991_i64))]
+    pub number: Option<i64>,
 
     /// A file that holds the number and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,8 +88,8 @@ pub struct Baseline {
 
     /// How far from it the query's number may be, in percent of it.
     #[serde(default, skip_serializing_if = "is_default")]
-    #[schemars(range(min = 0, max = 100))]
-    pub tolerance_percent: f64,
+    #[schemars(with = "i32", range(min = 0, max = 100))]
+    pub tolerance_percent: u8,
 }
 
 /// Up to which migration the database is, by the table of the tool that made it.

@@ -1,0 +1,288 @@
+//! A server on a free port of 127.0.0.1, in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::Kind;
+use super::client::{command, is_root, line, root};
+use crate::control_plane::process::Process;
+use crate::control_plane::start::free_ports;
+
+/// The password of every user that the tests make.
+pub const PASSWORD: &str = "not-for-the-log-7Qx";
+
+/// How long a server may take to come up. Two cores may be busy with other things.
+const UP: Duration = Duration::from_secs(60);
+
+/// A running server; it ends when dropped, and with the tests.
+#[derive(Debug)]
+pub struct Server {
+    /// What it is.
+    pub kind: Kind,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    folder: PathBuf,
+    process: Process,
+}
+
+impl Server {
+    /// Makes a new one, and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start(kind: Kind) -> Server {
+        let folder = folder();
+        match kind {
+            Kind::PostgreSql => initialize_postgres(&folder),
+            Kind::MariaDb => initialize_mariadb(&folder),
+        }
+        let server = Server::start_in(kind, folder);
+        if kind == Kind::PostgreSql {
+            server.admin(
+                "postgres",
+                &format!("CREATE ROLE replicator LOGIN REPLICATION PASSWORD '{PASSWORD}'"),
+            );
+        }
+        server
+    }
+
+    /// A replica of this PostgreSQL: what comes to this one comes to it.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn replica(&self) -> Server {
+        assert_eq!(self.kind, Kind::PostgreSql);
+        let folder = folder();
+        let data = folder.join("data").display().to_string();
+        let from = format!(
+            "host=127.0.0.1 port={} user=replicator password={PASSWORD}",
+            self.port
+        );
+        let arguments = ["-d", &from, "-D", &data, "-R", "-c", "fast", "--no-sync"];
+        command("usr/lib/postgresql/15/bin/pg_basebackup", &arguments, b"");
+        Server::start_in(self.kind, folder)
+    }
+
+    fn start_in(kind: Kind, folder: PathBuf) -> Server {
+        let [port] = free_ports();
+        let line = match kind {
+            Kind::PostgreSql => postgres(&folder, port),
+            Kind::MariaDb => mariadb(&folder, port),
+        };
+        let signal = match kind {
+            // At once, and without shared memory left behind.
+            Kind::PostgreSql => "QUIT",
+            Kind::MariaDb => "KILL",
+        };
+        let log = folder.join("log");
+        let binary = Path::new("/usr/bin/env");
+        let process = Process::start_to_end_by(signal, binary, &line, &log, Some(&folder));
+        let server = Server {
+            kind,
+            port,
+            folder,
+            process,
+        };
+        server.wait();
+        server
+    }
+
+    /// Runs statements as the one who may do all, and gives what they print: cells with bars
+    /// between them.
+    ///
+    /// # Panics
+    /// If one fails.
+    pub fn admin(&self, database: &str, statements: &str) -> String {
+        let socket = self.folder.display().to_string();
+        let port = self.port.to_string();
+        let printed = match self.kind {
+            Kind::PostgreSql => {
+                let arguments = [
+                    "-h",
+                    &socket,
+                    "-p",
+                    &port,
+                    "-U",
+                    "postgres",
+                    "-d",
+                    database,
+                    "-qAtX",
+                    "-v",
+                    "ON_ERROR_STOP=1",
+                ];
+                let psql = "usr/lib/postgresql/15/bin/psql";
+                command(psql, &arguments, statements.as_bytes())
+            }
+            Kind::MariaDb => {
+                let socket = format!("--socket={}", self.folder.join("socket").display());
+                let arguments = ["--no-defaults", &socket, "-uroot", "-N", "-B", database];
+                command("usr/bin/mariadb", &arguments, statements.as_bytes())
+            }
+        };
+        String::from_utf8(printed).expect("text")
+    }
+
+    /// Everything in `database`, as the engine's own tool dumps it.
+    ///
+    /// # Panics
+    /// If it cannot be dumped.
+    pub fn dump(&self, database: &str) -> Vec<u8> {
+        let socket = self.folder.display().to_string();
+        let port = self.port.to_string();
+        match self.kind {
+            Kind::PostgreSql => {
+                let arguments = [
+                    "-h", &socket, "-p", &port, "-U", "postgres", "-Fc", database,
+                ];
+                command("usr/lib/postgresql/15/bin/pg_dump", &arguments, b"")
+            }
+            Kind::MariaDb => {
+                let socket = format!("--socket={}", self.folder.join("socket").display());
+                let arguments = [
+                    "--no-defaults",
+                    &socket,
+                    "-uroot",
+                    "--single-transaction",
+                    database,
+                ];
+                command("usr/bin/mariadb-dump", &arguments, b"")
+            }
+        }
+    }
+
+    /// Restores such a dump into `database`, which is there and empty.
+    ///
+    /// # Panics
+    /// If it cannot be restored.
+    pub fn restore(&self, database: &str, dump: &[u8]) {
+        let socket = self.folder.display().to_string();
+        let port = self.port.to_string();
+        match self.kind {
+            Kind::PostgreSql => {
+                let arguments = [
+                    "-h",
+                    &socket,
+                    "-p",
+                    &port,
+                    "-U",
+                    "postgres",
+                    "-d",
+                    database,
+                    "--exit-on-error",
+                ];
+                command("usr/lib/postgresql/15/bin/pg_restore", &arguments, dump);
+            }
+            Kind::MariaDb => {
+                let socket = format!("--socket={}", self.folder.join("socket").display());
+                let arguments = ["--no-defaults", &socket, "-uroot", database];
+                command("usr/bin/mariadb", &arguments, dump);
+            }
+        }
+    }
+
+    fn wait(&self) {
+        let begun = Instant::now();
+        while !self.answers() {
+            assert!(
+                begun.elapsed() < UP && !self.process.has_ended(),
+                "{:?} did not come up:\n{}",
+                self.kind,
+                self.process.log_tail()
+            );
+            sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn answers(&self) -> bool {
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        match self.kind {
+            Kind::PostgreSql => log.contains("ready to accept"),
+            Kind::MariaDb => log.contains("ready for connections"),
+        }
+    }
+}
+
+/// A new folder that belongs to whom the server runs as. Whoever runs the server removes it.
+fn folder() -> PathBuf {
+    let folder = tempfile::tempdir().expect("a folder").keep();
+    if is_root() {
+        let changed = Command::new("chown").arg("nobody").arg(&folder).status();
+        assert!(changed.expect("run chown").success(), "chown {folder:?}");
+    }
+    folder
+}
+
+fn initialize_postgres(folder: &Path) {
+    let data = folder.join("data").display().to_string();
+    let arguments = [
+        "-D",
+        &data,
+        "-U",
+        "postgres",
+        "--auth-local=trust",
+        "--auth-host=scram-sha-256",
+        "--no-sync",
+        "--encoding=UTF8",
+        "--locale=C",
+        // It asks for a password with scram, and nobody comes as postgres by TCP.
+        "--pwfile=/proc/self/fd/0",
+    ];
+    let password = format!("{PASSWORD}\n");
+    command(
+        "usr/lib/postgresql/15/bin/initdb",
+        &arguments,
+        password.as_bytes(),
+    );
+}
+
+fn initialize_mariadb(folder: &Path) {
+    let base = format!("--basedir={}", root().join("usr").display());
+    let data = format!("--datadir={}", folder.join("data").display());
+    let arguments = [
+        "--no-defaults",
+        &base,
+        &data,
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+        "--skip-name-resolve",
+        "--innodb-log-file-size=8M",
+    ];
+    command("usr/bin/mariadb-install-db", &arguments, b"");
+}
+
+fn postgres(folder: &Path, port: u16) -> Vec<String> {
+    let mut words = line("usr/lib/postgresql/15/bin/postgres");
+    words.extend(["-D".to_owned(), folder.join("data").display().to_string()]);
+    for setting in [
+        "listen_addresses=127.0.0.1".to_owned(),
+        format!("port={port}"),
+        format!("unix_socket_directories={}", folder.display()),
+        "fsync=off".to_owned(),
+        "jit=off".to_owned(),
+        "shared_buffers=16MB".to_owned(),
+    ] {
+        words.extend(["-c".to_owned(), setting]);
+    }
+    words
+}
+
+fn mariadb(folder: &Path, port: u16) -> Vec<String> {
+    let mut words = line("usr/sbin/mariadbd");
+    let base = root().join("usr");
+    words.extend([
+        "--no-defaults".to_owned(),
+        format!("--basedir={}", base.display()),
+        format!("--datadir={}", folder.join("data").display()),
+        format!("--plugin-dir={}", base.join("lib/mysql/plugin").display()),
+        format!("--socket={}", folder.join("socket").display()),
+        format!("--pid-file={}", folder.join("pid").display()),
+        format!("--port={port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        "--innodb-flush-log-at-trx-commit=0".to_owned(),
+        "--innodb-buffer-pool-size=32M".to_owned(),
+        "--skip-name-resolve".to_owned(),
+    ]);
+    words
+}
