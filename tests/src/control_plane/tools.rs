@@ -31,7 +31,7 @@ pub const DATABASES_VARIABLE: &str = "DRILLGATE_DATABASES";
 ///
 /// # Panics
 /// If it is not there.
-pub(crate) fn database_tool(name: &str) -> PathBuf {
+pub fn database_tool(name: &str) -> PathBuf {
     made(DATABASES_VARIABLE, "databases", name)
 }
 

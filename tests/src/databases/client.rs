@@ -45,7 +45,7 @@ pub(super) fn is_root() -> bool {
 ///
 /// # Panics
 /// If it ends badly, with what it said.
-pub fn command(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(super) fn command(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let line = line(program);
     let mut child = Command::new(&line[0])
         .args(&line[1..])

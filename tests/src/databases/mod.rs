@@ -9,12 +9,11 @@ mod pair;
 mod server;
 mod service;
 
-pub use self::client::command;
 pub use self::edge::Route;
 pub use self::pair::Pair;
 pub use self::server::{PASSWORD, Server};
 pub use self::service::Service;
-pub use crate::control_plane::tools::DATABASES_VARIABLE;
+pub use crate::control_plane::tools::{DATABASES_VARIABLE, database_tool as database_program};
 
 /// The engines that the suite runs on.
 pub const ENGINES: [Kind; 2] = [Kind::PostgreSql, Kind::MariaDb];

@@ -89,6 +89,18 @@ impl Server {
         server
     }
 
+    /// The URL of one of its databases, for `writer`.
+    pub fn url(&self, database: &str) -> String {
+        let scheme = match self.kind {
+            Kind::PostgreSql => "postgres",
+            Kind::MariaDb => "mysql",
+        };
+        format!(
+            "{scheme}://writer:{PASSWORD}@127.0.0.1:{}/{database}",
+            self.port
+        )
+    }
+
     /// Runs statements as the one who may do all, and gives what they print: cells with bars
     /// between them.
     ///

@@ -12,8 +12,7 @@ use sqlx::{AnyPool, AssertSqlSafe};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::server::PASSWORD;
-use super::{Kind, Server};
+use super::Server;
 
 /// The service: `/version` tells the newest migration that Alembic knows of, `/notes/NOTE` an order
 /// with that note, and `/receipts/CANARY` a receipt. It ends when dropped.
@@ -31,14 +30,7 @@ impl Service {
     /// If it cannot.
     pub async fn start(server: &Server, database: &str) -> Service {
         install_default_drivers();
-        let scheme = match server.kind {
-            Kind::PostgreSql => "postgres",
-            Kind::MariaDb => "mysql",
-        };
-        let url = format!(
-            "{scheme}://writer:{PASSWORD}@127.0.0.1:{}/{database}",
-            server.port
-        );
+        let url = server.url(database);
         let pool = AnyPoolOptions::new().max_connections(2);
         let pool = pool.connect(&url).await.expect("the service's database");
         let router = Router::new()
