@@ -227,6 +227,9 @@ fn folder() -> PathBuf {
 }
 
 fn initialize_postgres(folder: &Path) {
+    let password = folder.join("password");
+    std::fs::write(&password, PASSWORD).expect("write a file");
+    let file = format!("--pwfile={}", password.display());
     let data = folder.join("data").display().to_string();
     let arguments = [
         "-D",
@@ -238,15 +241,10 @@ fn initialize_postgres(folder: &Path) {
         "--no-sync",
         "--encoding=UTF8",
         "--locale=C",
-        // It asks for a password with scram, and nobody comes as postgres by TCP.
-        "--pwfile=/proc/self/fd/0",
+        // It asks for one with scram, though nobody comes as postgres by TCP.
+        &file,
     ];
-    let password = format!("{PASSWORD}\n");
-    command(
-        "usr/lib/postgresql/15/bin/initdb",
-        &arguments,
-        password.as_bytes(),
-    );
+    command("usr/lib/postgresql/15/bin/initdb", &arguments, b"");
 }
 
 fn initialize_mariadb(folder: &Path) {

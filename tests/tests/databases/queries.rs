@@ -14,13 +14,13 @@ async fn what_was_restored_is_found() {
         let scene = Scene::restored(kind);
         scene
             .passes(&sql(
-                "SELECT note FROM orders WHERE id = 3; -- the newest",
+                "SELECT note FROM orders WHERE id = 3;",
                 "{value: third}",
             ))
             .await;
         scene
             .passes(&sql(
-                "WITH o AS (SELECT * FROM orders) SELECT id, id FROM o",
+                "WITH o AS (SELECT * FROM orders) SELECT id, id FROM o -- all",
                 "{rows: {atLeast: 3, atMost: 3}}",
             ))
             .await;
