@@ -269,10 +269,8 @@ mod tests {
             ", own: {insert: \"I '{canary}'\", delete: \"D '{canary}'\", find: \"S '{canary}'\"}",
         );
         let said = own_statements(own.own.as_ref().unwrap(), "mark");
-        assert_eq!(
-            (&said.write[0][..], &said.find[..]),
-            ("I 'mark'", "S 'mark'")
-        );
+        assert_eq!(said.write, ["I 'mark'"]);
+        assert_eq!(said.find, "S 'mark'");
         assert_eq!(said.undo, ["D 'mark'"]);
     }
 

@@ -124,10 +124,8 @@ mod tests {
         let liquibase = Tool::of(MigrationTool::Liquibase);
         let postgres = liquibase.table(Engine::PostgreSQL, None);
         let mysql = liquibase.table(Engine::MySQL, None);
-        assert_eq!(
-            (&postgres[..], &mysql[..]),
-            ("databasechangelog", "DATABASECHANGELOG")
-        );
+        assert_eq!(postgres, "databasechangelog");
+        assert_eq!(mysql, "DATABASECHANGELOG");
         assert_eq!(
             liquibase.lock_query(Engine::MySQL, &mysql).unwrap(),
             "SELECT 1 FROM `DATABASECHANGELOGLOCK` WHERE `locked` + 0 = 1"
