@@ -10,7 +10,7 @@ mod server;
 mod service;
 
 pub use self::edge::Route;
-pub use self::pair::Pair;
+pub use self::pair::{Pair, make_users};
 pub use self::server::{PASSWORD, Server};
 pub use self::service::Service;
 pub use crate::control_plane::tools::{DATABASES_VARIABLE, database_tool as database_program};

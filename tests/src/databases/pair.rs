@@ -138,7 +138,11 @@ fn servers(kind: Kind) -> (&'static Server, &'static Server) {
     (production, sandbox)
 }
 
-fn make_users(server: &Server) {
+/// Makes the users `reader` and `writer`, with [`PASSWORD`].
+///
+/// # Panics
+/// If they are there.
+pub fn make_users(server: &Server) {
     let users = ["reader", "writer"];
     let statements = users.map(|user| match server.kind {
         Kind::PostgreSql => format!("CREATE ROLE {user} LOGIN PASSWORD '{PASSWORD}';"),
@@ -165,7 +169,7 @@ fn grant(server: &Server, database: &str) {
     server.admin(database, &statements);
 }
 
-fn first_database(kind: Kind) -> &'static str {
+pub(super) fn first_database(kind: Kind) -> &'static str {
     match kind {
         Kind::PostgreSql => "postgres",
         Kind::MariaDb => "mysql",

@@ -38,7 +38,7 @@ impl Server {
             Kind::PostgreSql => initialize_postgres(&folder),
             Kind::MariaDb => initialize_mariadb(&folder),
         }
-        let server = Server::start_in(kind, folder);
+        let server = Server::start_in(kind, folder, Vec::new());
         if kind == Kind::PostgreSql {
             server.admin(
                 "postgres",
@@ -46,6 +46,39 @@ impl Server {
             );
         }
         server
+    }
+
+    /// The same with TLS: with this certificate and its key, both in PEM.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start_with_tls(kind: Kind, certificate: &str, key: &str) -> Server {
+        let folder = folder();
+        match kind {
+            Kind::PostgreSql => initialize_postgres(&folder),
+            Kind::MariaDb => initialize_mariadb(&folder),
+        }
+        let files = [("tls.crt", certificate), ("tls.key", key)].map(|(name, text)| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).expect("write a file");
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).expect("set a mode");
+            give_away(&path);
+            path.display().to_string()
+        });
+        let [certificate, key] = files;
+        let more = match kind {
+            Kind::PostgreSql => vec![
+                "-cssl=on".to_owned(),
+                format!("-cssl_cert_file={certificate}"),
+                format!("-cssl_key_file={key}"),
+            ],
+            Kind::MariaDb => vec![
+                format!("--ssl-cert={certificate}"),
+                format!("--ssl-key={key}"),
+            ],
+        };
+        Server::start_in(kind, folder, more)
     }
 
     /// A replica of this PostgreSQL: what comes to this one comes to it.
@@ -62,15 +95,16 @@ impl Server {
         );
         let arguments = ["-d", &from, "-D", &data, "-R", "-c", "fast", "--no-sync"];
         command("usr/lib/postgresql/15/bin/pg_basebackup", &arguments, b"");
-        Server::start_in(self.kind, folder)
+        Server::start_in(self.kind, folder, Vec::new())
     }
 
-    fn start_in(kind: Kind, folder: PathBuf) -> Server {
+    fn start_in(kind: Kind, folder: PathBuf, more: Vec<String>) -> Server {
         let [port] = free_ports();
-        let line = match kind {
+        let mut line = match kind {
             Kind::PostgreSql => postgres(&folder, port),
             Kind::MariaDb => mariadb(&folder, port),
         };
+        line.extend(more);
         let signal = match kind {
             // At once, and without shared memory left behind.
             Kind::PostgreSql => "QUIT",
@@ -219,11 +253,16 @@ impl Server {
 /// A new folder that belongs to whom the server runs as. Whoever runs the server removes it.
 fn folder() -> PathBuf {
     let folder = tempfile::tempdir().expect("a folder").keep();
-    if is_root() {
-        let changed = Command::new("chown").arg("nobody").arg(&folder).status();
-        assert!(changed.expect("run chown").success(), "chown {folder:?}");
-    }
+    give_away(&folder);
     folder
+}
+
+/// Makes a file or folder belong to whom the server runs as.
+fn give_away(path: &Path) {
+    if is_root() {
+        let changed = Command::new("chown").arg("nobody").arg(path).status();
+        assert!(changed.expect("run chown").success(), "chown {path:?}");
+    }
 }
 
 fn initialize_postgres(folder: &Path) {

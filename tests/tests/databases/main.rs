@@ -6,5 +6,6 @@ mod lying;
 mod queries;
 mod receipts;
 mod scene;
+mod tls;
 mod tools;
 mod versions;

@@ -1,6 +1,7 @@
 //! Why a database has not answered, as a DBA would say it.
 
 use std::fmt;
+use std::io::ErrorKind;
 
 use sqlx::error::DatabaseError;
 
@@ -53,12 +54,14 @@ impl Failure {
         let place = format!("{}:{}", database.host, database.port());
         match error {
             sqlx::Error::Database(error) => Failure::told(name, error.as_ref()),
+            // What rustls has against a certificate comes as this kind of I/O error.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => {
+                untrusted(name, &place, error)
+            }
             sqlx::Error::Io(error) => Failure::other(format!(
                 "database {name} cannot be reached at {place}: {error}"
             )),
-            sqlx::Error::Tls(error) => Failure::other(format!(
-                "database {name} at {place} has no TLS that is trusted: {error}: name its authority in tls.ca, or say with tls.mode how much is demanded"
-            )),
+            sqlx::Error::Tls(error) => untrusted(name, &place, error),
             other => Failure::other(format!("database {name}: {other}")),
         }
     }
@@ -76,6 +79,12 @@ impl Failure {
             sentence: format!("database {name} says {said:?}{mend}"),
         }
     }
+}
+
+fn untrusted(name: &str, place: &str, error: impl fmt::Display) -> Failure {
+    Failure::other(format!(
+        "database {name} at {place} has no TLS that is trusted: {error}: name its authority in tls.ca and the host as its certificate does, or say with tls.mode how much is demanded"
+    ))
 }
 
 /// What an SQLSTATE, or MySQL's own number, means, and what mends it.
