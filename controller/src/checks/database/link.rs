@@ -27,6 +27,7 @@ pub(in crate::checks) struct Reader<'a> {
 pub(in crate::checks) struct Writer<'a> {
     database: &'a Database,
     connection: Connection,
+    limit: Duration,
 }
 
 impl<'a> Reader<'a> {
@@ -44,11 +45,6 @@ impl<'a> Reader<'a> {
             connection,
             limit,
         };
-        let read_only = match database.engine {
-            Engine::PostgreSQL => "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            Engine::MySQL => "SET SESSION TRANSACTION READ ONLY",
-        };
-        reader.run(read_only).await?;
         if database.engine == Engine::MySQL {
             let limit = limit_mysql(&reader.version().await?, limit);
             reader.run(&limit).await?;
@@ -122,13 +118,12 @@ impl<'a> Writer<'a> {
         let mut writer = Writer {
             database,
             connection,
+            limit,
         };
-        let limit = match database.engine {
-            Engine::PostgreSQL => format!("SET statement_timeout = {}", millis(limit)),
-            Engine::MySQL => format!("SET SESSION lock_wait_timeout = {}", seconds(limit)),
-        };
-        let done = run(&mut writer.connection, &limit).await;
-        done.map_err(|error| Failure::of(database, &error))?;
+        if database.engine == Engine::MySQL {
+            let limit = format!("SET SESSION lock_wait_timeout = {}", seconds(limit));
+            writer.run(&limit).await?;
+        }
         Ok(writer)
     }
 
@@ -137,9 +132,15 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What the database says.
     pub async fn write(&mut self, statement: &str) -> Result<u64, Failure> {
+        let limit = format!("SET LOCAL statement_timeout = {}", millis(self.limit));
         let statement = AssertSqlSafe(statement.to_owned());
+        self.run("BEGIN").await?;
         let done = match &mut self.connection {
             Connection::PostgreSql(link) => {
+                let limited = sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *link);
+                limited
+                    .await
+                    .map_err(|error| Failure::of(self.database, &error))?;
                 let done = sqlx::query(statement).execute(link).await;
                 done.map(|done| done.rows_affected())
             }
@@ -148,6 +149,14 @@ impl<'a> Writer<'a> {
                 done.map(|done| done.rows_affected())
             }
         };
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.run(end).await;
+        let rows = done.map_err(|error| Failure::of(self.database, &error))?;
+        ended.map(|()| rows)
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
+        let done = run(&mut self.connection, statement).await;
         done.map_err(|error| Failure::of(self.database, &error))
     }
 }
@@ -161,8 +170,9 @@ async fn run(connection: &mut Connection, statement: &str) -> Result<(), sqlx::E
     }
 }
 
-/// What comes before each query. PostgreSQL's limits are set for the transaction, since behind a
-/// pooler the next one may run on another connection.
+/// What comes before each query. All of PostgreSQL's settings are the transaction's, none the
+/// session's: behind a pooler (PgBouncer) the server's session is production's next, and one that
+/// was left read-only would keep production from writing.
 fn begin(engine: Engine, limit: Duration) -> Vec<String> {
     let limit = millis(limit);
     match engine {
