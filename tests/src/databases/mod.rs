@@ -5,6 +5,7 @@
 
 mod client;
 mod edge;
+mod initial;
 mod pair;
 mod server;
 mod service;

@@ -97,6 +97,8 @@ fn postgres(database: &Database, credentials: Credentials) -> PgConnectOptions {
         .username(&credentials.user)
         .password(credentials.password.as_deref().unwrap_or_default())
         .application_name("drillgate")
+        // PgBouncer lets nobody in who asks for them, and they are the default.
+        .extra_float_digits(None)
         .ssl_mode(match database.tls_mode() {
             TlsMode::Disable => PgSslMode::Disable,
             TlsMode::Prefer => PgSslMode::Prefer,
