@@ -10,6 +10,7 @@ pub mod demo;
 mod digest;
 pub mod evidence;
 pub mod gateway_api;
+mod guarded;
 pub mod istio;
 pub mod keyfile;
 pub mod lab;

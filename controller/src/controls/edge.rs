@@ -10,17 +10,15 @@ use std::time::Duration;
 
 use drill_context::HEADER_NAME;
 use http::header::HOST;
-use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::task::JoinSet;
+use http::{HeaderValue, Request, StatusCode, response};
+use http_body_util::Empty;
+use hyper::body::Bytes;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::attempt::{Attempt, Subject, guarded_host};
 use crate::causes::with_causes;
+use crate::guarded::{Guarded, Unguarded, drain};
 use crate::proxy::{self, Tally, Trust, Upstream, Verdict, connect, judge};
 
 /// A refusal has a few hundred bytes.
@@ -58,13 +56,6 @@ impl fmt::Display for Answer {
     }
 }
 
-/// A connection on which the gate's policy is in force.
-struct Guarded {
-    sender: SendRequest<Empty<Bytes>>,
-    /// Drives it; it ends with it.
-    _connection: JoinSet<hyper::Result<()>>,
-}
-
 impl Edge {
     /// The edge at `upstream` of the gate that `subject` goes through; for TLS, the server's name is
     /// the drill's host, whatever host a control names. Each answer may take as long as `limit`.
@@ -79,7 +70,7 @@ impl Edge {
         limit: Duration,
         tally: Arc<Tally>,
     ) -> Result<Edge, proxy::Error> {
-        let tls = upstream.tls().then(|| trust.client()).transpose()?;
+        let tls = trust.towards(&upstream)?;
         Ok(Edge {
             upstream,
             tls,
@@ -99,10 +90,10 @@ impl Edge {
         let answered = timeout(self.limit, async {
             let mut connection = self.open().await?;
             if attempt.values.is_empty() {
-                return connection.send(request).await;
+                return send(&mut connection, request).await;
             }
             let under_way = self.tally.send();
-            let answer = connection.send(request).await;
+            let answer = send(&mut connection, request).await;
             under_way.end(match &answer {
                 Ok(answer) => answer.verdict.clone(),
                 Err(_) => Verdict::Failed,
@@ -118,46 +109,37 @@ impl Edge {
         let upstream = &self.upstream;
         let stream = connect(upstream, self.tls.as_ref(), &self.server, self.limit).await;
         let stream = stream.map_err(|error| format!("{upstream}: {}", with_causes(&error)))?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| format!("{upstream}: {}", with_causes(&error)))?;
-        let mut driver = JoinSet::new();
-        driver.spawn(connection);
-        let mut guarded = Guarded {
-            sender,
-            _connection: driver,
-        };
         let host = guarded_host(&self.domain);
-        let answer = guarded.send(request(&host, &[])?).await?;
-        if answer.status != StatusCode::FORBIDDEN {
-            return Err(format!(
-                "nothing was sent: {host} without the header got {answer}, and the gate's policy has to refuse it with 403; without the policy production might have seen the request"
-            ));
-        }
-        Ok(guarded)
-    }
-}
-
-impl Guarded {
-    async fn send(&mut self, request: Request<Empty<Bytes>>) -> Result<Answer, String> {
-        let broken = |error: hyper::Error| format!("the connection broke: {}", with_causes(&error));
-        self.sender.ready().await.map_err(broken)?;
-        let response = self.sender.send_request(request).await.map_err(broken)?;
-        let (head, body) = response.into_parts();
-        drain(body).await?;
-        let head = Response::from_parts(head, ()).into_parts().0;
-        Ok(Answer {
-            status: head.status,
-            verdict: judge(&head),
+        let connection = Guarded::open(stream, request(&host, &[])?).await;
+        connection.map_err(|error| match error {
+            Unguarded::Broken(reason) => broke(&reason),
+            Unguarded::Unprotected(head) => format!(
+                "nothing was sent: {host} without the header got {}, and the gate's policy has to refuse it with 403; without the policy production might have seen the request",
+                Answer::of(&head)
+            ),
         })
     }
 }
 
-/// What is left of an answer stands in the way of the next.
-async fn drain(body: Incoming) -> Result<(), String> {
-    let read = Limited::new(body, MAX_BODY).collect().await;
-    read.map_err(|error| format!("the answer broke off: {}", with_causes(error.as_ref())))?;
-    Ok(())
+impl Answer {
+    fn of(head: &response::Parts) -> Answer {
+        Answer {
+            status: head.status,
+            verdict: judge(head),
+        }
+    }
+}
+
+async fn send(connection: &mut Guarded, request: Request<Empty<Bytes>>) -> Result<Answer, String> {
+    let answer = connection.send(request).await;
+    let (head, body) = answer.map_err(|reason| broke(&reason))?.into_parts();
+    let drained = drain(body, MAX_BODY).await;
+    drained.map_err(|reason| format!("the answer broke off: {reason}"))?;
+    Ok(Answer::of(&head))
+}
+
+fn broke(reason: &str) -> String {
+    format!("the connection broke: {reason}")
 }
 
 fn request(host: &str, values: &[String]) -> Result<Request<Empty<Bytes>>, String> {

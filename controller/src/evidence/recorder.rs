@@ -11,11 +11,8 @@ use super::record::{
 };
 use crate::api::{Objectives, Severity};
 use crate::checks::outcome::{Outcome, Verdict};
-use crate::digest::digest;
+use crate::digest::digest_of;
 use crate::proxy::Counts;
-
-/// The bytes of a SHA-256.
-const SHA256: usize = 32;
 
 /// A record that is being put together.
 #[derive(Debug)]
@@ -57,7 +54,7 @@ impl Recorder {
     pub fn made(&mut self, object: String, applied: &Value) {
         self.0.objects.push(MadeObject {
             object,
-            sha256: digest(&applied.to_string(), SHA256),
+            sha256: digest_of(applied.to_string().as_bytes()),
         });
     }
 

@@ -56,11 +56,7 @@ impl Client {
     /// # Errors
     /// [`Error::CaFile`] and [`Error::Tls`].
     pub fn new(settings: &Settings) -> Result<Client, Error> {
-        let tls = if settings.upstream.tls() {
-            Some(settings.trust.client()?)
-        } else {
-            None
-        };
+        let tls = settings.trust.towards(&settings.upstream)?;
         Ok(Client {
             sender: Sender::new(&settings.upstream, tls.as_ref(), settings.connect_timeout),
             upstream: settings.upstream.clone(),

@@ -80,11 +80,7 @@ impl Proxy {
             upstream, listen, ..
         } = settings;
         let hosts = Hosts::new(&settings.hosts, upstream.authority())?;
-        let tls = if upstream.tls() {
-            Some(settings.trust.client()?)
-        } else {
-            None
-        };
+        let tls = settings.trust.towards(&upstream)?;
         let sender = Sender::new(&upstream, tls.as_ref(), settings.connect_timeout);
         let bound = async {
             let listener = TcpListener::bind(listen).await?;

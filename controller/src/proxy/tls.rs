@@ -17,6 +17,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::error::Error;
+use super::upstream::Upstream;
 use crate::tls;
 
 /// Whose certificates an `https://` upstream may have.
@@ -31,11 +32,19 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// The configuration of a client of `upstream`; nothing if that speaks no TLS.
+    ///
+    /// # Errors
+    /// [`Error::CaFile`] and [`Error::Tls`].
+    pub(crate) fn towards(&self, upstream: &Upstream) -> Result<Option<ClientConfig>, Error> {
+        upstream.tls().then(|| self.client()).transpose()
+    }
+
     /// A client's configuration, without protocols to choose from.
     ///
     /// # Errors
     /// [`Error::CaFile`] and [`Error::Tls`].
-    pub(crate) fn client(&self) -> Result<ClientConfig, Error> {
+    pub(super) fn client(&self) -> Result<ClientConfig, Error> {
         let builder = tls::client().map_err(|error| Error::Tls(error.to_string()))?;
         let roots = match self {
             Trust::System => tls::system_roots().map_err(Error::Tls)?,

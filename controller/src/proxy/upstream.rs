@@ -37,7 +37,7 @@ impl Upstream {
     }
 
     /// Whether it speaks TLS.
-    pub(crate) fn tls(&self) -> bool {
+    pub(super) fn tls(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 

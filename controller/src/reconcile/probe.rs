@@ -23,16 +23,14 @@ use http::header::{HOST, HeaderValue};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::rustls::ClientConfig;
 
 use crate::causes::with_causes;
+use crate::guarded::{Guarded, Unguarded};
 
 pub use error::ProbeError;
 
@@ -179,25 +177,15 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     [guarded, probe]: [Request<Empty<Bytes>>; 2],
 ) -> Result<Running, ProbeError> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| broken_off(&error))?;
-    // Dropped with the exchange, at its end as at its time limit.
-    let mut connections = JoinSet::new();
-    connections.spawn(connection);
-    let response = sender.send_request(guarded).await;
-    let response = response.map_err(|error| broken_off(&error))?;
-    let status = response.status();
-    if status != StatusCode::FORBIDDEN {
-        let status = status.as_u16();
-        return Err(ProbeError::Unprotected { status });
-    }
-    // What is left of it stands in the way of the next answer.
-    let refusal = Limited::new(response.into_body(), MAX_BODY).collect().await;
-    refusal.map_err(|error| broken_off(error.as_ref()))?;
-    sender.ready().await.map_err(|error| broken_off(&error))?;
-    let response = sender.send_request(probe).await;
-    judge(response.map_err(|error| broken_off(&error))?).await
+    let connection = Guarded::open(stream, guarded).await;
+    let mut connection = connection.map_err(|error| match error {
+        Unguarded::Broken(reason) => ProbeError::BrokenOff { reason },
+        Unguarded::Unprotected(head) => ProbeError::Unprotected {
+            status: head.status.as_u16(),
+        },
+    })?;
+    let answer = connection.send(probe).await;
+    judge(answer.map_err(|reason| ProbeError::BrokenOff { reason })?).await
 }
 
 /// What the answer says, and who gave it.

@@ -1,10 +1,9 @@
 //! A run with checks, on a real API server, and before a real Envoy.
 
-use drillgate_tests::control_plane::hand_on;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
-use crate::{Desk, Done, eventually, finish, signal};
+use crate::{Desk, eventually, finish, signal};
 
 const CHECKED: [&str; 5] = ["run", "-f", "drill.yaml", "--summary", "summary.json"];
 
@@ -41,36 +40,13 @@ fn verdicts(of: &Value) -> Vec<&str> {
     verdicts.collect()
 }
 
-async fn probed(desk: &Desk, harness: &Harness) {
-    let mut gate = desk.scene.gate();
-    let address = harness.address().to_string();
-    gate["spec"]["probe"] = json!({"address": address, "host": "orders.example.com"});
-    desk.write("gate.yaml", &gate);
-    let install = [
-        "gate",
-        "install",
-        "-f",
-        "gate.yaml",
-        "--yes",
-        "--wait",
-        "0s",
-    ];
-    desk.run(&install).await;
-}
-
-async fn run_at(desk: &Desk, harness: &mut Harness, arguments: &[&str]) -> Done {
-    tokio::select! {
-        done = desk.run(arguments) => done,
-        () = hand_on(&desk.scene, harness) => panic!("it goes on for ever"),
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
     let desk = Desk::new().await;
     let mut harness =
         Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    probed(&desk, &harness).await;
+    desk.probe(&harness);
+    desk.install_within("0s").await;
     let checks = json!([
         {"name": "answers", "http": [{"path": "/a", "expect": {"json": [{"path": "$.who", "equals": "sandbox"}]}}]},
         {"name": "serves", "grpc": {"service": "sandbox"}},
@@ -78,7 +54,7 @@ async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
     ]);
     desk.checked(checks, json!({"rto": "10m"}));
     let reported = [&CHECKED[..], &EVIDENCE].concat();
-    let done = run_at(&desk, &mut harness, &reported).await;
+    let done = desk.run_at(&mut harness, &reported).await;
     done.assert(0)
         .says("check answers passed: the answer is as it must be")
         .says("check serves passed: service sandbox is SERVING")
@@ -119,7 +95,7 @@ async fn checks_through_a_real_edge_run_first_and_the_record_has_it_all() {
         json!({"rto": "10m"}),
     );
     let with_command = [&reported[..], &["--", "touch", "ran"]].concat();
-    let done = run_at(&desk, &mut harness, &with_command).await;
+    let done = desk.run_at(&mut harness, &with_command).await;
     done.assert(1)
         .says("check wrong failed: $.who is \"sandbox\", and \"production\" is wanted")
         .says("check told failed (informative)")

@@ -1,7 +1,6 @@
 //! A run in front of a real Envoy with the real filter. The test stands in for istiod: it hands on
 //! what stands in the cluster.
 
-use drillgate_tests::control_plane::hand_on;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
@@ -12,20 +11,8 @@ async fn a_command_reaches_the_sandbox_through_the_proxy_and_production_sees_not
     let desk = Desk::new().await;
     let mut harness =
         Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    let mut gate = desk.scene.gate();
-    gate["spec"]["probe"] =
-        json!({"address": harness.address().to_string(), "host": "orders.example.com"});
-    desk.write("gate.yaml", &gate);
-    desk.run(&[
-        "gate",
-        "install",
-        "-f",
-        "gate.yaml",
-        "--yes",
-        "--wait",
-        "0s",
-    ])
-    .await;
+    desk.probe(&harness);
+    desk.install_within("0s").await;
 
     let script = "set -e; for path in a b c; do curl -sS --fail $DRILL_PROXY/$path; echo; done; \
                   curl -sS --fail -H \"$DRILL_HEADER\" -H \"Host: $DRILL_HOST\" $EDGE/direct";
@@ -44,10 +31,7 @@ async fn a_command_reaches_the_sandbox_through_the_proxy_and_production_sees_not
         "-c",
         script,
     ];
-    let done = tokio::select! {
-        done = desk.run(&arguments) => done,
-        () = hand_on(&desk.scene, &mut harness) => panic!("it goes on for ever"),
-    };
+    let done = desk.run_at(&mut harness, &arguments).await;
     done.assert(0)
         .says("edge ready: 1 of 1 gateways run with it");
     assert_eq!(done.stdout.matches("\"sandbox\"").count(), 4, "{done:#?}");
@@ -66,20 +50,8 @@ async fn a_command_is_not_run_where_the_edge_does_not_come_up() {
     let desk = Desk::new().await;
     // A gateway that nobody hands anything on to.
     let harness = Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    let mut gate = desk.scene.gate();
-    gate["spec"]["probe"] =
-        json!({"address": harness.address().to_string(), "host": "orders.example.com"});
-    desk.write("gate.yaml", &gate);
-    let install = [
-        "gate",
-        "install",
-        "-f",
-        "gate.yaml",
-        "--yes",
-        "--wait",
-        "1s",
-    ];
-    desk.run(&install).await.assert(5).says("edge False");
+    desk.probe(&harness);
+    desk.install_within("1s").await.assert(5).says("edge False");
     let done = desk
         .run(&[
             "run",

@@ -1,7 +1,6 @@
 //! What a run leaves for those who doubt it, and what makes it fail.
 
 use drillgate::lab::Filter;
-use drillgate_tests::control_plane::hand_on;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
@@ -12,17 +11,7 @@ const LEAKED: &str = "echo x >> seen; wc -l < seen";
 impl Desk {
     /// The gate without a probe: nobody asks the gateway itself.
     async fn unasked(&self) {
-        self.write("gate.yaml", &self.scene.gate());
-        let install = [
-            "gate",
-            "install",
-            "-f",
-            "gate.yaml",
-            "--yes",
-            "--wait",
-            "0s",
-        ];
-        self.run(&install).await;
+        self.install_within("0s").await;
         let mut drill = self.scene.drill("orders");
         drill["spec"]["checks"] = json!([{"name": "ran", "command": {"argv": ["touch", "ran"]}}]);
         self.write("drill.yaml", &drill);
@@ -107,20 +96,8 @@ async fn a_leak_that_production_counts_fails_the_run_and_the_signed_folder_says_
     desk.run(&new).await.assert(0);
     let mut harness =
         Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    let mut gate = desk.scene.gate();
-    let address = harness.address().to_string();
-    gate["spec"]["probe"] = json!({"address": address, "host": "orders.example.com"});
-    desk.write("gate.yaml", &gate);
-    desk.run(&[
-        "gate",
-        "install",
-        "-f",
-        "gate.yaml",
-        "--yes",
-        "--wait",
-        "0s",
-    ])
-    .await;
+    desk.probe(&harness);
+    desk.install_within("0s").await;
     let arguments = [
         "run",
         "-f",
@@ -134,10 +111,7 @@ async fn a_leak_that_production_counts_fails_the_run_and_the_signed_folder_says_
         "--count-sandbox",
         "echo 1000",
     ];
-    let done = tokio::select! {
-        done = desk.run(&arguments) => done,
-        () = hand_on(&desk.scene, &mut harness) => panic!("it goes on for ever"),
-    };
+    let done = desk.run_at(&mut harness, &arguments).await;
     done.assert(1)
         .says("production has seen 1 of the drill's requests (--count-production");
     let failures = desk.failures("evidence");

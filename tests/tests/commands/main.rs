@@ -14,9 +14,9 @@ mod together;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use drillgate_tests::control_plane::{ControlPlane, Scene, key};
-use drillgate_tests::drillgate;
-use serde_json::Value;
+use drillgate_tests::control_plane::{ControlPlane, Scene, hand_on, key};
+use drillgate_tests::{Harness, drillgate};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -89,6 +89,36 @@ impl Desk {
         self.run(&["gate", "install", "-f", "gate.yaml", "--yes"])
             .await
             .assert(0);
+    }
+
+    /// Has the gate asked at this gateway whether it runs with it.
+    fn probe(&self, harness: &Harness) {
+        let mut gate = self.scene.gate();
+        let address = harness.address().to_string();
+        gate["spec"]["probe"] = json!({"address": address, "host": "orders.example.com"});
+        self.write("gate.yaml", &gate);
+    }
+
+    /// Installs the gate, and waits for the gateway no longer than `wait`.
+    async fn install_within(&self, wait: &str) -> Done {
+        let install = [
+            "gate",
+            "install",
+            "-f",
+            "gate.yaml",
+            "--yes",
+            "--wait",
+            wait,
+        ];
+        self.run(&install).await
+    }
+
+    /// Runs the binary while the cluster's objects are handed on to this gateway.
+    async fn run_at(&self, harness: &mut Harness, arguments: &[&str]) -> Done {
+        tokio::select! {
+            done = self.run(arguments) => done,
+            () = hand_on(&self.scene, harness) => panic!("it goes on for ever"),
+        }
     }
 
     /// Writes a file of the folder. JSON is YAML, too.

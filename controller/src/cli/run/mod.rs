@@ -26,7 +26,7 @@ use self::evidence::{Evidence, EvidenceArgs};
 use self::recording::Recording;
 use self::signals::Signals;
 use self::summary::Summary;
-use self::tools::ProxyArgs;
+use self::tools::{ProxyArgs, facts};
 use self::work::with_drill;
 use super::cluster::{ClusterArgs, DrillArgs, block_on};
 use super::start::warn_of_unreadable;
@@ -229,19 +229,6 @@ async fn up_and_down(
         told.recording.counted(&controls.counts());
     }
     (outcome, left)
-}
-
-/// What programs are told of the drill that count for us.
-fn facts(plan: &Plan) -> [(&'static str, OsString); 4] {
-    [
-        ("DRILL_ID", plan.id.to_string().into()),
-        ("DRILL_NAME", full_name(&plan.drill).into()),
-        (
-            "DRILL_ENVIRONMENT",
-            plan.drill.spec.environment.clone().into(),
-        ),
-        ("DRILL_HOSTS", plan.hosts().join(",").into()),
-    ]
 }
 
 /// What is told of a run in files.

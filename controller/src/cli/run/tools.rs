@@ -101,24 +101,12 @@ impl Tools {
     ) -> Result<Vec<(&'static str, OsString)>, Box<dyn Error>> {
         let lasts = longest(plan, now().0.as_second());
         let value = signer(plan, key, lasts, "command-")?.value(time::now())?;
-        let hosts = plan.hosts();
-        let mut variables = vec![
-            ("DRILL_ID", plan.id.to_string().into()),
-            ("DRILL_NAME", full_name(&plan.drill).into()),
-            (
-                "DRILL_ENVIRONMENT",
-                plan.drill.spec.environment.clone().into(),
-            ),
-            (
-                "DRILL_HOST",
-                hosts.first().cloned().unwrap_or_default().into(),
-            ),
-            ("DRILL_HOSTS", hosts.join(",").into()),
-            ("DRILL_EXPIRES_AT", rfc3339(&plan.expires_at).into()),
+        let mut variables = Vec::from(facts(plan));
+        variables.extend([
             ("DRILL_HEADER", format!("X-Drill-Context: {value}").into()),
             ("DRILL_CONTEXT", value.into()),
             ("DRILL_CONTEXT_FILE", self.folder.path().join(FILE).into()),
-        ];
+        ]);
         if let Some(proxy) = &self.proxy {
             variables.push(("DRILL_PROXY", proxy.address.clone().into()));
         }
@@ -137,6 +125,25 @@ impl Tools {
         let _ = proxy.task.await;
         Some(proxy.tally.counts())
     }
+}
+
+/// What every program of a run is told of its drill.
+pub(super) fn facts(plan: &Plan) -> [(&'static str, OsString); 6] {
+    let hosts = plan.hosts();
+    [
+        ("DRILL_ID", plan.id.to_string().into()),
+        ("DRILL_NAME", full_name(&plan.drill).into()),
+        (
+            "DRILL_ENVIRONMENT",
+            plan.drill.spec.environment.clone().into(),
+        ),
+        (
+            "DRILL_HOST",
+            hosts.first().cloned().unwrap_or_default().into(),
+        ),
+        ("DRILL_HOSTS", hosts.join(",").into()),
+        ("DRILL_EXPIRES_AT", rfc3339(&plan.expires_at).into()),
+    ]
 }
 
 impl ProxyArgs {
