@@ -27,6 +27,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export DRILLGATE_PACKAGING := $(TOOLS)/packaging
 export DRILLGATE_ISTIO  := $(TOOLS)/istio
+export DRILLGATE_DATABASES := $(TOOLS)/databases
 # No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
 SHIPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/drillgate$(if $(CARGO_TARGET_DIR), --remap-path-prefix=$(TARGET)=/target)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(SHIPPED)
@@ -36,7 +37,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images browser fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -71,7 +72,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane istio packaging-tools browser binary ## the suites on a real Envoy, API server and Istio
+integration: tools module interop-tools control-plane istio packaging-tools browser databases binary ## the suites on a real Envoy, API server, Istio, PostgreSQL and MariaDB
 	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -80,7 +81,7 @@ oldest: ## the suites that need nothing but Envoy, on the oldest one
 	@$(MAKE) --no-print-directory edge ENVOY=1.36
 
 # All suites but these need an Envoy and the module.
-EDGE := $(filter-out commands control_plane controller interop istio packaging report threat_model,$(sort \
+EDGE := $(filter-out commands control_plane controller databases interop istio packaging report threat_model,$(sort \
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
@@ -252,6 +253,17 @@ $(DRILLGATE_PACKAGING)/ready: tests/control-plane/packaging/go.mod tests/control
 	$(STEP) 'building Helm and crane (2 to 5 minutes on two free cores)'
 	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $(@D)/ \
 		helm.sh/helm/v4/cmd/helm github.com/google/go-containerregistry/cmd/crane
+	@touch $@
+
+databases: $(DRILLGATE_DATABASES)/ready ## fetch PostgreSQL and MariaDB from Debian into .tools/ (about 40 MB), and what fills them
+
+$(DRILLGATE_DATABASES)/ready: tests/tools/databases.txt tests/tools/databases tests/tools/migrations.txt
+	$(STEP) 'fetching PostgreSQL and MariaDB from Debian into .tools/databases/'
+	@tests/tools/databases $(CURDIR)/tests/tools/databases.txt $(@D)
+	$(STEP) 'installing Alembic and Django from PyPI into .tools/databases/python/'
+	@$(PYTHON) -m venv $(@D)/python || { \
+		echo "cannot make a Python environment: install the venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@$(@D)/python/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/tools/migrations.txt
 	@touch $@
 
 manifests: packaging-tools ## write manifests/crds/ anew from controller/src/api/, and install.yaml from the chart

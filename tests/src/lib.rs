@@ -7,6 +7,7 @@ pub mod audit;
 pub mod bench;
 mod command_line;
 pub mod control_plane;
+pub mod databases;
 pub mod gate;
 mod grpc;
 mod harness;

@@ -15,6 +15,7 @@ use drillgate::proxy::{Counts, Settings, Signer};
 use drillgate_tests::gate::{self, DRILL, ENVIRONMENT, HOST, drilled, now};
 use drillgate_tests::{Harness, envoy};
 use http::{HeaderMap, StatusCode};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -65,6 +66,8 @@ async fn outcome(edge: &Edge, check: Value) -> Outcome {
     let context = Context {
         environment: &[],
         edge: Some(edge),
+        databases: None,
+        recovery_started: Timestamp::now(),
         deadline: Instant::now() + Duration::from_secs(60),
     };
     run(&[check], &context, |_| {}).await.remove(0)

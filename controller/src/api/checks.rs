@@ -5,18 +5,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Duration;
+use super::database_checks::{FreshnessCheck, ReceiptCheck, SchemaVersionCheck, SqlCheck};
 use super::http::{GrpcCheck, HttpStep};
 use super::parts::{DNS_LABEL, is_default};
 
 /// A check is of one kind.
-const ONE_KIND: &str =
-    "[has(self.http), has(self.grpc), has(self.command)].filter(x, x).size() == 1";
+const ONE_KIND: &str = "[has(self.http), has(self.grpc), has(self.sql), has(self.schemaVersion), has(self.receipt), has(self.freshness), has(self.command)].filter(x, x).size() == 1";
 
 /// One question that the drill answers, by a request through the edge, by a look into a database,
 /// or by a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: http, grpc, command"))]
+#[x_kube(validation = Rule::new(ONE_KIND).message("a check has exactly one of: http, grpc, sql, schemaVersion, receipt, freshness, command"))]
 pub struct Check {
     /// What it is called, in results and reports: a DNS label.
     #[schemars(length(min = 1, max = 63), regex(pattern = DNS_LABEL))]
@@ -44,6 +44,22 @@ pub struct Check {
     /// The standard health service of gRPC, asked through the edge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<GrpcCheck>,
+    /// A query. Checks that look into databases are run by `drillgate run` only: the controller
+    /// holds no database's password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sql: Option<SqlCheck>,
+
+    /// Up to which migration the database is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema_version: Option<SchemaVersionCheck>,
+
+    /// A mark that is written into the sandbox's database, and that only the sandbox may show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptCheck>,
+
+    /// How old the newest data is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<FreshnessCheck>,
 
     /// A program, which ends with 0 if all is well. From `drillgate run` only: the controller runs
     /// no programs.
@@ -52,20 +68,53 @@ pub struct Check {
 }
 
 impl Check {
-    /// Its kind, as the field is called.
-    pub fn kind(&self) -> &'static str {
-        if self.http.is_some() {
-            "http"
-        } else if self.grpc.is_some() {
-            "grpc"
-        } else {
-            "command"
-        }
+    /// The kinds, as their fields are called.
+    pub const KINDS: [&str; 7] = [
+        "http",
+        "grpc",
+        "sql",
+        "schemaVersion",
+        "receipt",
+        "freshness",
+        "command",
+    ];
+
+    /// Of which kinds it is: of one, if it makes sense.
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        let is_there = [
+            self.http.is_some(),
+            self.grpc.is_some(),
+            self.sql.is_some(),
+            self.schema_version.is_some(),
+            self.receipt.is_some(),
+            self.freshness.is_some(),
+            self.command.is_some(),
+        ];
+        let kinds = Check::KINDS.into_iter().zip(is_there);
+        kinds.filter_map(|(kind, is_there)| is_there.then_some(kind))
     }
 
-    /// Whether it asks through the edge, and so needs its address.
+    /// Its kind, as the field is called.
+    pub fn kind(&self) -> &'static str {
+        self.kinds().next().unwrap_or("command")
+    }
+
+    /// Whether it asks through the edge, and nobody else.
     pub fn asks_the_edge(&self) -> bool {
         self.http.is_some() || self.grpc.is_some()
+    }
+
+    /// Whether it needs the address of the edge.
+    pub fn needs_the_edge(&self) -> bool {
+        let version = self.schema_version.as_ref();
+        let is_compared = version.is_some_and(|version| version.through.is_some());
+        self.asks_the_edge() || self.receipt.is_some() || is_compared
+    }
+
+    /// Whether it looks into a database.
+    pub fn looks_into_a_database(&self) -> bool {
+        let of_databases = ["sql", "schemaVersion", "receipt", "freshness"];
+        of_databases.contains(&self.kind())
     }
 }
 

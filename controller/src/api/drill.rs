@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::parts::{DNS_LABEL, DNS_NAME, is_default};
-use super::{Check, DrillStatus, Duration, Objectives, Phase};
+use super::{Check, Database, DrillStatus, Duration, Objectives, Phase};
 
 /// Owned mode needs to know production, authority mode must not.
 const PRODUCTION: &str = "self.routes.all(r, has(r.production) == (self.mode == 'Owned'))";
@@ -122,6 +122,12 @@ pub struct DrillSpec {
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub checks: Vec<Check>,
+
+    /// The databases that its checks look into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub databases: Vec<Database>,
 
     /// What the drill as a whole is held to.
     #[serde(default, skip_serializing_if = "is_default")]

@@ -7,6 +7,8 @@
 //! refused by [`crate::resources::refusal`].
 
 mod checks;
+mod database_checks;
+mod databases;
 mod drill;
 mod duration;
 mod explained;
@@ -20,6 +22,11 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use checks::{Check, CommandCheck, CommandReport, Objectives, Retry, Severity, TapSource};
+pub use database_checks::{
+    Baseline, EdgeQuestion, FreshnessCheck, MigrationTool, OwnReceipt, ReceiptCheck, RowBounds,
+    SchemaVersionCheck, SqlCheck, SqlExpectation,
+};
+pub use databases::{Database, DatabaseTls, Engine, Role, SecretEntry, Source, TlsMode};
 pub use drill::{
     CircuitBreaker, Destination, Drill, DrillRoute, DrillSpec, GateRef, Mode, Retries,
 };

@@ -86,6 +86,7 @@ mod tests {
     use std::path::Path;
     use std::time::Duration;
 
+    use k8s_openapi::jiff::Timestamp;
     use tokio::time::{Instant, sleep, timeout};
 
     use super::ask;
@@ -100,6 +101,8 @@ mod tests {
         Context {
             environment: &[],
             edge: None,
+            databases: None,
+            recovery_started: Timestamp::now(),
             deadline: Instant::now() + LONG,
         }
     }

@@ -7,7 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::database::{Databases, NOT_HERE};
 use super::edge::Edge;
+use super::looks::{self, Look};
 use super::outcome::{Outcome, Tried, Verdict};
 use super::{command, grpc, http};
 use crate::api::{Check, Retry};
@@ -19,6 +21,11 @@ pub struct Context<'a> {
     pub environment: &'a [(&'static str, OsString)],
     /// What http and grpc checks go through; nothing where its address is not known.
     pub edge: Option<&'a Edge>,
+    /// What looks into databases are made with; nothing where no passwords are held, and no such
+    /// check is run.
+    pub databases: Option<&'a Databases<'a>>,
+    /// When the recovery began, which the age of data is counted from.
+    pub recovery_started: Timestamp,
     /// When the drill ends: no try goes on, or begins, after it.
     pub deadline: Instant,
 }
@@ -40,6 +47,9 @@ pub async fn run(
 }
 
 async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
+    if check.looks_into_a_database() && context.databases.is_none() {
+        return not_run(check, NOT_HERE);
+    }
     let mut outcome = not_run(check, "the drill was over before");
     let begun = Instant::now();
     let lasts = check.retry.lasts.as_ref();
@@ -76,13 +86,39 @@ async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
 async fn try_once(check: &Check, context: &Context<'_>) -> Tried {
     let limit = Duration::from_secs(check.timeout.as_secs().into());
     let limit = limit.min(context.deadline.duration_since(Instant::now()));
-    match timeout(limit, ask(check, context)).await {
+    let tried = match timeout(limit, ask(check, context)).await {
         Ok(tried) => tried,
         Err(_) => Tried::failed(format!("there was no answer within {limit:.1?}")),
+    };
+    cleared(tried, context).await
+}
+
+/// What a try has come to when its receipts are removed, however it has ended. One that stays fails
+/// the check: it is in somebody's data.
+async fn cleared(mut tried: Tried, context: &Context<'_>) -> Tried {
+    let Some(databases) = context.databases else {
+        return tried;
+    };
+    for left in databases.receipts.clear(databases).await {
+        tried.failure = Some(match tried.failure {
+            Some(failure) => format!("{failure}; {left}"),
+            None => left,
+        });
     }
+    tried
 }
 
 async fn ask(check: &Check, context: &Context<'_>) -> Tried {
+    if let Some(databases) = context.databases {
+        let look = Look {
+            limit: Duration::from_secs(check.timeout.as_secs().into()),
+            recovery_started: context.recovery_started,
+            now: Timestamp::now(),
+        };
+        if let Some(tried) = looks::ask(check, databases, look).await {
+            return tried;
+        }
+    }
     if let Some(program) = &check.command {
         return command::ask(program, context).await;
     }
@@ -141,6 +177,7 @@ fn now() -> Time {
 mod tests {
     use std::time::Duration;
 
+    use k8s_openapi::jiff::Timestamp;
     use tokio::time::Instant;
 
     use super::{Context, Pauses, run};
@@ -156,6 +193,8 @@ mod tests {
         Context {
             environment: &[],
             edge: None,
+            databases: None,
+            recovery_started: Timestamp::now(),
             deadline: Instant::now() + lasts,
         }
     }
@@ -212,6 +251,22 @@ mod tests {
             [Verdict::Failed, Verdict::NotRun]
         );
         assert!(outcomes[1].fails_the_drill());
+    }
+
+    #[tokio::test]
+    async fn whoever_holds_no_passwords_runs_no_look_into_a_database_and_says_so() {
+        let text = "{name: orders, sql: {database: copy, query: select 1, expect: {value: '1'}}}";
+        let look: Check = serde_saphyr::from_str(text).unwrap();
+        let outcomes = run(&[look], &context(LONG), |_| {}).await;
+        let outcome = &outcomes[0];
+        assert_eq!((outcome.verdict, outcome.tries), (Verdict::NotRun, 0));
+        assert_eq!(outcome.kind, "sql");
+        assert!(
+            outcome.message.contains("drillgate run"),
+            "{}",
+            outcome.message
+        );
+        assert!(outcome.fails_the_drill());
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use http::Request;
 use hyper::body::Bytes;
-use serde_json::Value;
 
 use super::capture::Captures;
-use super::edge::{Edge, word};
+use super::edge::{Edge, json, word};
 use super::expect::{Answer, failures};
 use super::mask::{Mask, lines};
 use super::outcome::Tried;
 use crate::api::HttpStep;
-use crate::proxy::{Answered, MAX_BODY};
+use crate::proxy::Answered;
 
 /// Takes the steps in their order, up to the first that is not as it must be.
 pub(super) async fn ask(steps: &[HttpStep], edge: &Edge) -> Tried {
@@ -52,7 +51,7 @@ impl Walk<'_> {
         let answered = self.edge.ask(step.host.as_deref(), request).await?;
         self.mask.hide_header(&answered.context);
         self.mask.hide_headers(&answered.head.headers);
-        let json = json(&answered);
+        let json = json(&answered.body, answered.is_whole);
         let headers = &answered.head.headers;
         let of = (headers, json.as_ref().ok());
         // Before anything is told: what is captured may be a secret.
@@ -125,15 +124,4 @@ fn request(step: &HttpStep, captures: &Captures) -> Result<Request<Bytes>, Strin
     let body = captures.fill(step.body.as_deref().unwrap_or_default())?;
     let request = request.body(Bytes::from(body));
     request.map_err(|error| format!("the request makes no sense: {error}"))
-}
-
-/// Not in the parser's words, which repeat what was read.
-fn json(answered: &Answered) -> Result<Value, String> {
-    if !answered.is_whole {
-        return Err(format!(
-            "the body is longer than the {MAX_BODY} bytes that are read"
-        ));
-    }
-    let read = serde_json::from_slice(&answered.body);
-    read.map_err(|error| format!("the body is no JSON (column {})", error.column()))
 }

@@ -11,6 +11,7 @@ use super::record::{
 };
 use crate::api::{Objectives, Severity};
 use crate::checks::outcome::{Outcome, Verdict};
+use crate::checks::recovery_point;
 use crate::digest::digest_of;
 use crate::proxy::Counts;
 
@@ -91,7 +92,10 @@ impl Recorder {
 
     /// Measures what was wanted of the drill as a whole, for a recovery that began then.
     pub fn measure(&mut self, wanted: &Objectives, recovery: &Time) {
-        let results = [rto(wanted, &self.0.checks, recovery), rpo(wanted)];
+        let results = [
+            rto(wanted, &self.0.checks, recovery),
+            rpo(wanted, &self.0.checks),
+        ];
         self.0.objectives = results.into_iter().flatten().collect();
     }
 
@@ -144,14 +148,19 @@ fn rto(wanted: &Objectives, checks: &[Outcome], recovery: &Time) -> Option<Objec
     })
 }
 
-/// Nothing that runs here looks at the age of data.
-fn rpo(wanted: &Objectives) -> Option<ObjectiveResult> {
+/// The age of the newest restored data, as checks of the kind freshness have found it.
+fn rpo(wanted: &Objectives, checks: &[Outcome]) -> Option<ObjectiveResult> {
     let wanted = wanted.rpo.as_ref()?;
+    let reached = recovery_point(checks);
+    let how = match reached {
+        Some(_) => "from the newest restored data to the beginning of the recovery",
+        None => "no check has measured the age of the newest restored data",
+    };
     Some(ObjectiveResult {
         name: "RPO".to_owned(),
         wanted_seconds: Some(wanted.as_secs().into()),
-        reached_seconds: None,
-        how: "no check has measured the age of the newest restored data".to_owned(),
+        reached_seconds: reached,
+        how: how.to_owned(),
     })
 }
 
@@ -322,6 +331,22 @@ mod tests {
             "{missed:?}"
         );
         assert!(measured("1h", &[]).1[0].contains("has no required check"));
+    }
+
+    #[test]
+    fn the_rpo_is_the_age_of_the_oldest_data_that_a_check_has_seen() {
+        let aged = |name: &str, seconds: &str| {
+            let mut check = outcome(name, Severity::Required, Verdict::Passed, "00:10");
+            let age = ("recoveryPointSeconds".to_owned(), seconds.to_owned());
+            check.seen.extend([age]);
+            check
+        };
+        let mut recorder = recorder();
+        recorder.checks(&[aged("orders", "60"), aged("invoices", "901")]);
+        recorder.measure(&objectives("rpo: 15m"), &at("00:00"));
+        assert!(recorder.missed()[0].starts_with("RPO: 901s, and at most 900s is wanted"));
+        recorder.measure(&objectives("rpo: 901s"), &at("00:00"));
+        assert!(recorder.missed().is_empty());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Request, Response, response};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Incoming};
 
@@ -50,6 +51,17 @@ pub struct Answered {
     pub context: HeaderValue,
 }
 
+/// What came back to a request without a context.
+#[derive(Debug)]
+pub struct Plain {
+    /// Its status.
+    pub status: StatusCode,
+    /// The body, up to [`MAX_BODY`].
+    pub body: Bytes,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
 impl Client {
     /// A client for the edge of these settings. Nobody connects before the first request.
     ///
@@ -89,15 +101,11 @@ impl Client {
         let under_way = self.tally.send();
         let begun = Instant::now();
         let sent = Request::from_parts(head, Full::new(body));
-        let answer = match self.sender.send(sent).await {
+        let answer = match self.send(sent).await {
             Ok(answer) => answer,
-            Err(error) => {
+            Err(why) => {
                 under_way.end(Verdict::Failed);
-                return Err(format!(
-                    "the edge at {} cannot be asked: {}",
-                    self.upstream,
-                    with_causes(&error)
-                ));
+                return Err(why);
             }
         };
         let (head, body) = answer.into_parts();
@@ -114,6 +122,52 @@ impl Client {
             trailers,
             took: begun.elapsed(),
             context,
+        })
+    }
+
+    /// Asks `host` for `path` as any user does, without a context: production is meant to answer.
+    /// It is no drill request, and is not counted as one.
+    ///
+    /// # Errors
+    /// In words: why there is no answer, or that it is a drill's.
+    pub async fn get_as_any_user(
+        &self,
+        host: Authority,
+        path: PathAndQuery,
+    ) -> Result<Plain, String> {
+        let uri = Uri::builder()
+            .scheme(self.upstream.scheme().clone())
+            .authority(host)
+            .path_and_query(path);
+        let request = uri
+            .build()
+            .and_then(|uri| Request::get(uri).body(Full::default()));
+        let request = request.map_err(|error| format!("the request makes no sense: {error}"))?;
+        let (head, body) = self.send(request).await?.into_parts();
+        let verdict = judge(&head);
+        if verdict != Verdict::Unmarked {
+            return Err(format!(
+                "the edge has taken a request without the header for a drill's ({})",
+                head.status.as_u16()
+            ));
+        }
+        let read = read(Response::new(body)).await;
+        let (body, is_whole, _) =
+            read.map_err(|reason| format!("the answer broke off: {reason}"))?;
+        Ok(Plain {
+            status: head.status,
+            body,
+            is_whole,
+        })
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+        self.sender.send(request).await.map_err(|error| {
+            format!(
+                "the edge at {} cannot be asked: {}",
+                self.upstream,
+                with_causes(&error)
+            )
         })
     }
 }

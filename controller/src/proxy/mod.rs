@@ -26,7 +26,7 @@ mod tls;
 mod upstream;
 mod verdict;
 
-pub use client::{Answered, Client, MAX_BODY};
+pub use client::{Answered, Client, MAX_BODY, Plain};
 pub use context_file::ContextFile;
 pub use error::Error;
 pub use hosts::Hosts;

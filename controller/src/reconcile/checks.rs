@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::Semaphore;
 use tokio::task::{AbortHandle, JoinHandle};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 use super::triggers::Triggers;
 use crate::api::{Check, Drill};
 use crate::checks::outcome::Outcome;
-use crate::checks::{self, Edge, not_run};
+use crate::checks::{self, Edge, NOT_HERE, not_run};
 
 /// How many drills are checked at the same time. The others wait for their turn.
 const AT_ONCE: usize = 8;
@@ -27,7 +28,11 @@ const NO_PROGRAMS: &str =
 
 /// A check that is none of the controller's.
 pub fn refused(check: &Check) -> Outcome {
-    not_run(check, NO_PROGRAMS)
+    let why = match check.looks_into_a_database() {
+        true => NOT_HERE,
+        false => NO_PROGRAMS,
+    };
+    not_run(check, why)
 }
 
 /// The checks of all drills.
@@ -137,6 +142,8 @@ impl Work {
         let context = checks::Context {
             environment: &[],
             edge: Some(&self.edge),
+            databases: None,
+            recovery_started: Timestamp::now(),
             deadline: self.deadline,
         };
         let ours = self.checks.iter().filter(|check| check.asks_the_edge());

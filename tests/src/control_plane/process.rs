@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Runs a program until its own standard input ends, then kills it, and removes a folder if it was
-/// given one. The other end of that pipe is ours: it ends when we close it, and when we are killed.
+/// given one. If it was given a signal, the program may end by itself first, within seconds. The other end of that pipe is ours: it ends when we close it, and when we are killed.
 ///
 /// (Linux could do it with a parent death signal, but that comes when the *thread* that started the
 /// child ends, and each test has a thread of its own.)
@@ -15,13 +15,20 @@ use std::process::{Child, Command, Stdio};
 /// The program gets a session of its own, so that its own children (an agent's Envoy) go with it.
 const KEEPER: &str = r#"
 trap '' HUP
-log=$1 folder=$2
-shift 2
+log=$1 folder=$2 signal=$3
+shift 3
 setsid "$@" >>"$log" 2>&1 &
 child=$!
 echo "$child"
 exec >&-
 read -r _
+if test -n "$signal"; then
+  kill -s "$signal" "$child"
+  sleep 5 && kill -KILL "-$child" &
+  late=$!
+  wait "$child"
+  kill "$late"
+fi
 kill -KILL "-$child" || kill -KILL "$child"
 wait "$child"
 test -z "$folder" || rm -rf "$folder"
@@ -46,10 +53,23 @@ impl Process {
         log: &Path,
         folder: Option<&Path>,
     ) -> Self {
+        Self::start_to_end_by("", binary, arguments, log, folder)
+    }
+
+    /// The same for a program that has something to put in order: it is sent this signal first, by
+    /// its name without `SIG`.
+    pub(crate) fn start_to_end_by(
+        signal: &str,
+        binary: &Path,
+        arguments: &[String],
+        log: &Path,
+        folder: Option<&Path>,
+    ) -> Self {
         let mut keeper = Command::new("sh")
             .args(["-c", KEEPER, "keeper"])
             .arg(log)
             .arg(folder.unwrap_or(Path::new("")))
+            .arg(signal)
             .arg(binary)
             .args(arguments)
             // What a terminal sends to the tests (Ctrl-C) must not reach the keeper.

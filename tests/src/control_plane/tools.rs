@@ -1,4 +1,4 @@
-//! The programs and files that `make control-plane` and `make istio` make.
+//! The programs and files that `make control-plane`, `make istio` and `make databases` make.
 
 use std::path::PathBuf;
 
@@ -22,6 +22,17 @@ pub(super) fn tool(name: &str) -> PathBuf {
 /// If it is not there.
 pub(crate) fn istio_tool(name: &str) -> PathBuf {
     made(ISTIO_VARIABLE, "istio", name)
+}
+
+/// The environment variable that names the folder of `make databases`, by its absolute path.
+pub const DATABASES_VARIABLE: &str = "DRILLGATE_DATABASES";
+
+/// The path of one that `make databases` fetches.
+///
+/// # Panics
+/// If it is not there.
+pub fn database_tool(name: &str) -> PathBuf {
+    made(DATABASES_VARIABLE, "databases", name)
 }
 
 fn made(variable: &str, target: &str, name: &str) -> PathBuf {

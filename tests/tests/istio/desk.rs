@@ -17,7 +17,7 @@ pub(crate) struct Desk {
     folder: TempDir,
 }
 
-/// What a command that has succeeded printed.
+/// What a command printed.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) stdout: String,
@@ -26,8 +26,12 @@ pub(crate) struct Done {
 
 impl Done {
     pub(crate) fn says(&self, text: &str) {
-        let all = format!("{}{}", self.stdout, self.stderr);
-        assert!(all.contains(text), "it does not say {text:?}: {self:#?}");
+        assert!(self.told(text), "it does not say {text:?}: {self:#?}");
+    }
+
+    /// Whether it has said this.
+    pub(crate) fn told(&self, text: &str) -> bool {
+        self.stdout.contains(text) || self.stderr.contains(text)
     }
 }
 
@@ -46,8 +50,26 @@ impl Desk {
         std::fs::write(self.folder.path().join(name), content.to_string()).expect("write a file");
     }
 
+    /// Where a file of the folder is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The report that a run has left in the folder `evidence`, which makes place for the next.
+    pub(crate) fn report(&self) -> Value {
+        let folder = self.path("evidence");
+        let text = std::fs::read(folder.join("report.json")).expect("a report");
+        std::fs::remove_dir_all(folder).expect("it is ours");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
     /// Runs `drillgate` with these arguments, which has to succeed.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Done {
+        self.run_to(0, arguments).await
+    }
+
+    /// Runs `drillgate` with these arguments, which has to end with this code.
+    pub(crate) async fn run_to(&self, code: i32, arguments: &[&str]) -> Done {
         let mut command = drillgate(arguments, self.folder.path(), &self.kubeconfig);
         let output = command.output();
         let output = timeout(LIMIT, output)
@@ -58,7 +80,7 @@ impl Desk {
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         };
-        assert!(output.status.success(), "{}: {done:#?}", output.status);
+        assert_eq!(output.status.code(), Some(code), "{done:#?}");
         done
     }
 }

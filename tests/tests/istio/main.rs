@@ -12,6 +12,7 @@ mod ledger;
 mod matrix;
 mod production;
 mod protocols;
+mod restored;
 mod rights;
 mod rotation;
 mod settings;

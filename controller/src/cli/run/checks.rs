@@ -4,21 +4,26 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use kube::Client;
 use tokio::time::Instant;
 
 use super::super::output::{BAD, GOOD};
 use super::child::time_over;
 use super::signals::Signals;
 use super::tools::ProxyArgs;
+use crate::api;
 use crate::checks::outcome::{Outcome, Verdict};
-use crate::checks::{self, Context, Edge};
+use crate::checks::{self, Context, Databases, Edge, Secrets, ThroughEdge};
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
+use crate::resources::metadata::namespace_of;
 
 /// What the checks came to, and what has stopped them.
 pub(super) struct Checked {
     pub(super) outcomes: Vec<Outcome>,
     pub(super) stopped: Option<Stop>,
+    /// Receipts that are still in a database, a sentence for each.
+    pub(super) left: Vec<String>,
 }
 
 /// What stops checks before they have all run.
@@ -49,7 +54,7 @@ pub(super) fn can_run(
     if checks.is_empty() && command.is_empty() {
         return Err("there is nothing to run: name a command after `--`, or give the drill checks (spec.checks)".into());
     }
-    let through = checks.iter().filter(|check| check.asks_the_edge());
+    let through = checks.iter().filter(|check| check.needs_the_edge());
     let names: Vec<&str> = through.map(|check| check.name.as_str()).collect();
     if !names.is_empty() && proxy.edge(plan)?.is_none() {
         return Err(format!(
@@ -61,25 +66,40 @@ pub(super) fn can_run(
     Ok(())
 }
 
+/// The databases of the drill, to be looked into: as `client` may read their passwords.
+pub(super) fn databases<'a>(
+    plan: &'a Plan,
+    id: &'a str,
+    edge: Option<&'a Edge>,
+    client: &Client,
+) -> Databases<'a> {
+    let spec = &plan.drill.spec;
+    let seconds = |wanted: &api::Duration| Duration::from_secs(wanted.as_secs().into());
+    let mut databases = Databases::new(&spec.databases, id);
+    databases.secrets = Some(Secrets::new(client.clone(), namespace_of(&plan.drill)));
+    databases.edge = edge.map(|edge| edge as &dyn ThroughEdge);
+    databases.rpo = spec.objectives.rpo.as_ref().map(seconds);
+    databases
+}
+
+/// Until when the checks may run.
+pub(super) fn deadline(plan: &Plan) -> Instant {
+    let left = plan.expires_at.0.duration_since(now().0);
+    Instant::now() + Duration::try_from(left).unwrap_or_default()
+}
+
 /// Runs them, one after the other, until the drill's time is over or we are told to end. `tell` has
 /// a line for each.
 pub(super) async fn run_checks(
     plan: &Plan,
-    environment: &[(&'static str, OsString)],
-    edge: Option<&Edge>,
+    context: &Context<'_>,
     signals: &mut Signals,
     tell: impl Fn(&str),
 ) -> Checked {
     let all = &plan.drill.spec.checks;
-    let left = plan.expires_at.0.duration_since(now().0);
-    let context = Context {
-        environment,
-        edge,
-        deadline: Instant::now() + Duration::try_from(left).unwrap_or_default(),
-    };
     let mut outcomes = Vec::new();
     let mut stopped = tokio::select! {
-        _ = checks::run(all, &context, |outcome| {
+        _ = checks::run(all, context, |outcome| {
             tell(&line(outcome));
             outcomes.push(outcome.clone());
         }) => None,
@@ -99,7 +119,16 @@ pub(super) async fn run_checks(
     if stopped.is_none() && outcomes.iter().any(is_missing) {
         stopped = Some(Stop::TimeOver);
     }
-    Checked { outcomes, stopped }
+    // A check that was cut off may have written one.
+    let left = match context.databases {
+        Some(databases) => databases.receipts.clear(databases).await,
+        None => Vec::new(),
+    };
+    Checked {
+        outcomes,
+        stopped,
+        left,
+    }
 }
 
 /// One check, at its end.

@@ -60,6 +60,11 @@ impl Recording {
         })
     }
 
+    /// When the recovery began that is measured.
+    pub(super) fn recovery(&self) -> Timestamp {
+        self.recovery.0
+    }
+
     /// Something has just ended that began then.
     pub(super) fn since(&mut self, stage: Stage, what: &str, began: Time) {
         self.recorder.happened(stage, what, began, now());

@@ -5,17 +5,17 @@ use std::ffi::OsString;
 
 use super::super::output::BAD;
 use super::super::start::warn_of_unknown;
-use super::checks::{Stop, run_checks};
+use super::checks::{Stop, databases, deadline, run_checks};
 use super::child::{Ended, run_command};
 use super::controls::Controls;
 use super::signals::Signals;
 use super::tools::Tools;
 use super::{NOT_PROVEN, Prepared, Progress, RunArgs, TIME_OVER, Told};
-use crate::checks::Edge;
+use crate::checks::{Context, Edge};
 use crate::controls::WITHOUT_HEADER;
 use crate::evidence::record::{Control, Stage};
 use crate::keyfile::Jwk;
-use crate::oneshot::drill::now;
+use crate::oneshot::drill::{Site, now};
 use crate::oneshot::plan::Plan;
 use crate::resources::conditions::Status;
 
@@ -63,6 +63,7 @@ pub(super) async fn with_drill(
     let tools = Tools::start(&args.proxy, plan, key).await?;
     let work = Work {
         args,
+        site,
         plan,
         key,
         progress,
@@ -120,6 +121,7 @@ async fn try_controls(
 /// What is run while the drill stands.
 struct Work<'a> {
     args: &'a RunArgs,
+    site: &'a Site,
     plan: &'a Plan,
     key: &'a Jwk,
     progress: &'a Progress,
@@ -159,13 +161,26 @@ impl Work<'_> {
         let environment = tools.environment(self.plan, self.key)?;
         let began = now();
         let say = |line: &str| self.progress.say(line);
-        let checked = run_checks(self.plan, &environment, edge.as_ref(), signals, say).await;
+        let id = self.plan.id.to_string();
+        let databases = databases(self.plan, &id, edge.as_ref(), &self.site.client);
+        let context = Context {
+            environment: &environment,
+            edge: edge.as_ref(),
+            databases: Some(&databases),
+            recovery_started: told.recording.recovery(),
+            deadline: deadline(self.plan),
+        };
+        let checked = run_checks(self.plan, &context, signals, say).await;
         told.recording
             .since(Stage::Checks, "ran the drill's checks", began);
         if let Some(edge) = &edge {
             told.recording.counted(&edge.counts());
         }
         told.recording.checked(&checked.outcomes);
+        for receipt in &checked.left {
+            self.progress.say(receipt);
+            told.recording.failed(receipt.clone());
+        }
         let failed = checked.failed().join(", ");
         told.summary.checks = checked.outcomes;
         match checked.stopped {

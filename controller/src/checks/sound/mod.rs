@@ -1,5 +1,7 @@
 //! What is wrong with a drill's checks before any of them runs.
 
+mod databases;
+
 use std::collections::BTreeSet;
 
 use jsonpath_rust::parser::parse_json_path;
@@ -8,7 +10,7 @@ use serde_json::Value;
 
 use super::capture::names;
 use super::expect::validator;
-use crate::api::{Capture, DrillSpec, HttpStep, JsonExpect};
+use crate::api::{Capture, Check, DrillSpec, HttpStep, JsonExpect};
 
 /// What is wrong, each with its field: hosts that are not the drill's, paths, patterns and schemas
 /// that are none, and names that no earlier step has captured.
@@ -22,6 +24,7 @@ pub fn problems(spec: &DrillSpec) -> Vec<(String, String)> {
         hosts,
         found: Vec::new(),
     };
+    search.databases(&spec.databases);
     let mut seen = BTreeSet::new();
     for (index, check) in spec.checks.iter().enumerate() {
         let at = format!("spec.checks[{index}]");
@@ -31,12 +34,21 @@ pub fn problems(spec: &DrillSpec) -> Vec<(String, String)> {
                 format!("{} is there twice", check.name),
             );
         }
+        if check.kinds().count() != 1 {
+            let what = format!(
+                "{} has exactly one of: {}",
+                check.name,
+                Check::KINDS.join(", ")
+            );
+            search.add(&at, what);
+        }
         if let Some(steps) = &check.http {
             search.steps(steps, &format!("{at}.http"));
         }
         if let Some(grpc) = &check.grpc {
             search.host(grpc.host.as_deref(), &format!("{at}.grpc"));
         }
+        search.look(check, &spec.databases, &at);
     }
     search.found
 }

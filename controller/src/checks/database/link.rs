@@ -1,0 +1,221 @@
+//! Reading and writing on a connection.
+//!
+//! That a [`Reader`] only reads is the server's doing, not ours: each query runs in a transaction
+//! that the server keeps from writing, by the extended protocol, which takes one statement at a
+//! time. So no query ends the transaction and goes on behind it.
+
+use std::time::Duration;
+
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, MySql, Postgres, Row};
+
+use super::connect::Connection;
+use super::failure::Failure;
+use super::rows::{Table, Unanswered, rows};
+use crate::api::{Database, Engine};
+
+/// A connection that only reads.
+#[derive(Debug)]
+pub(in crate::checks) struct Reader<'a> {
+    database: &'a Database,
+    connection: Connection,
+    limit: Duration,
+}
+
+/// A connection that writes, to a sandbox.
+#[derive(Debug)]
+pub(in crate::checks) struct Writer<'a> {
+    database: &'a Database,
+    connection: Connection,
+    limit: Duration,
+}
+
+impl<'a> Reader<'a> {
+    /// Makes a connection one that only reads, with queries that last no longer than `limit`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn new(
+        database: &'a Database,
+        connection: Connection,
+        limit: Duration,
+    ) -> Result<Reader<'a>, Failure> {
+        let mut reader = Reader {
+            database,
+            connection,
+            limit,
+        };
+        if database.engine == Engine::MySQL {
+            let limit = limit_mysql(&reader.version().await?, limit);
+            reader.run(&limit).await?;
+        }
+        Ok(reader)
+    }
+
+    /// The database that is read.
+    pub fn database(&self) -> &'a Database {
+        self.database
+    }
+
+    /// What `query` yields, as text.
+    ///
+    /// # Errors
+    /// What the database says, or that it yields too much.
+    pub async fn ask(&mut self, query: &str) -> Result<Table, Failure> {
+        for statement in begin(self.database.engine, self.limit) {
+            self.run(&statement).await?;
+        }
+        let asked = match &mut self.connection {
+            Connection::PostgreSql(link) => rows::<Postgres>(link, Engine::PostgreSQL, query).await,
+            Connection::MySql(link) => rows::<MySql>(link, Engine::MySQL, query).await,
+        };
+        let ended = self.run("ROLLBACK").await;
+        let table = asked.map_err(|error| match error {
+            Unanswered::Sql(error) => Failure::of(self.database, &error),
+            Unanswered::Sentence(why) => {
+                Failure::other(format!("database {}: {why}", self.database.name))
+            }
+        })?;
+        ended.map(|()| table)
+    }
+
+    /// What a `SHOW` of MySQL yields, which cannot be part of a query; nothing of PostgreSQL.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn show(&mut self, statement: &'static str) -> Result<Vec<MySqlRow>, Failure> {
+        let Connection::MySql(link) = &mut self.connection else {
+            return Ok(Vec::new());
+        };
+        let shown = sqlx::query(statement).fetch_all(link).await;
+        shown.map_err(|error| Failure::of(self.database, &error))
+    }
+
+    async fn version(&mut self) -> Result<String, Failure> {
+        let rows = self.show("SELECT CAST(VERSION() AS CHAR)").await?;
+        let version = rows.first().map(|row| row.try_get_unchecked(0));
+        let version = version.transpose();
+        let version = version.map_err(|error| Failure::of(self.database, &error))?;
+        Ok(version.unwrap_or_default())
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
+        let done = run(&mut self.connection, statement).await;
+        done.map_err(|error| Failure::of(self.database, &error))
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// Makes a connection one that writes, with statements that last no longer than `limit`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn new(
+        database: &'a Database,
+        connection: Connection,
+        limit: Duration,
+    ) -> Result<Writer<'a>, Failure> {
+        let mut writer = Writer {
+            database,
+            connection,
+            limit,
+        };
+        if database.engine == Engine::MySQL {
+            let limit = format!("SET SESSION lock_wait_timeout = {}", seconds(limit));
+            writer.run(&limit).await?;
+        }
+        Ok(writer)
+    }
+
+    /// Runs one statement, by itself, and says how many rows it has written.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn write(&mut self, statement: &str) -> Result<u64, Failure> {
+        let limit = format!("SET LOCAL statement_timeout = {}", millis(self.limit));
+        let statement = AssertSqlSafe(statement.to_owned());
+        self.run("BEGIN").await?;
+        let done = match &mut self.connection {
+            Connection::PostgreSql(link) => {
+                let limited = sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *link);
+                limited
+                    .await
+                    .map_err(|error| Failure::of(self.database, &error))?;
+                let done = sqlx::query(statement).execute(link).await;
+                done.map(|done| done.rows_affected())
+            }
+            Connection::MySql(link) => {
+                let done = sqlx::query(statement).execute(link).await;
+                done.map(|done| done.rows_affected())
+            }
+        };
+        let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.run(end).await;
+        let rows = done.map_err(|error| Failure::of(self.database, &error))?;
+        ended.map(|()| rows)
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
+        let done = run(&mut self.connection, statement).await;
+        done.map_err(|error| Failure::of(self.database, &error))
+    }
+}
+
+/// Runs a statement of our own, of which nothing is to be seen.
+async fn run(connection: &mut Connection, statement: &str) -> Result<(), sqlx::Error> {
+    let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
+    match connection {
+        Connection::PostgreSql(link) => statement.execute(link).await.map(drop),
+        Connection::MySql(link) => statement.execute(link).await.map(drop),
+    }
+}
+
+/// What comes before each query. All of PostgreSQL's settings are the transaction's, none the
+/// session's: behind a pooler (PgBouncer) the server's session is production's next, and one that
+/// was left read-only would keep production from writing.
+fn begin(engine: Engine, limit: Duration) -> Vec<String> {
+    let limit = millis(limit);
+    match engine {
+        Engine::PostgreSQL => vec![
+            "BEGIN READ ONLY".to_owned(),
+            format!("SET LOCAL statement_timeout = {limit}"),
+            "SET LOCAL TimeZone = 'UTC'".to_owned(),
+            "SET LOCAL DateStyle = 'ISO'".to_owned(),
+        ],
+        // Its time zone is UTC by the connection's own settings.
+        Engine::MySQL => vec!["START TRANSACTION READ ONLY".to_owned()],
+    }
+}
+
+/// MySQL counts a query's time in milliseconds, MariaDB in seconds, each under a name of its own.
+fn limit_mysql(version: &str, limit: Duration) -> String {
+    if version.contains("MariaDB") {
+        format!("SET SESSION max_statement_time = {}", seconds(limit))
+    } else {
+        format!("SET SESSION max_execution_time = {}", millis(limit))
+    }
+}
+
+fn millis(limit: Duration) -> u128 {
+    limit.as_millis().max(1)
+}
+
+fn seconds(limit: Duration) -> u64 {
+    limit.as_secs().max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::limit_mysql;
+
+    #[test]
+    fn mysql_and_mariadb_are_given_a_limit_each_by_its_own_name() {
+        let limit = Duration::from_secs(10);
+        let mariadb = limit_mysql("10.11.19-MariaDB-0+deb12u1", limit);
+        assert_eq!(mariadb, "SET SESSION max_statement_time = 10");
+        let mysql = limit_mysql("8.4.3", limit);
+        assert_eq!(mysql, "SET SESSION max_execution_time = 10000");
+    }
+}
