@@ -27,6 +27,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export DRILLGATE_PACKAGING := $(TOOLS)/packaging
 export DRILLGATE_ISTIO  := $(TOOLS)/istio
+export DRILLGATE_CLOCK  := $(TOOLS)/clock/clock.so
 # No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
 SHIPPED := --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=/cargo --remap-path-prefix=$(CURDIR)=/drillgate$(if $(CARGO_TARGET_DIR), --remap-path-prefix=$(TARGET)=/target)
 export CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS := $(SHIPPED)
@@ -36,7 +37,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio packaging-tools manifests images browser fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio clock packaging-tools manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -71,7 +72,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane istio packaging-tools browser binary ## the suites on a real Envoy, API server and Istio
+integration: tools module interop-tools control-plane istio packaging-tools clock browser binary ## the suites on a real Envoy, API server and Istio
 	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -241,6 +242,14 @@ $(DRILLGATE_ISTIO)/ready: tests/control-plane/istio/go.mod tests/control-plane/i
 		istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/pilot/cmd/pilot-agent
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/tools/packaging/common/envoy_bootstrap.json" $(@D)/
 	@chmod u+w $(@D)/envoy_bootstrap.json && touch $@
+
+clock: $(DRILLGATE_CLOCK)
+
+$(DRILLGATE_CLOCK): tests/tools/clock.c
+	@command -v cc >/dev/null || { echo "cc is missing: install a C compiler (Debian: apt-get install gcc)" >&2; exit 1; }
+	$(STEP) 'building a clock that is wrong'
+	@mkdir -p $(@D)
+	@cc -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $<
 
 packaging-tools: $(DRILLGATE_PACKAGING)/ready
 

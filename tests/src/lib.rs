@@ -14,6 +14,7 @@ pub mod istio;
 pub mod load;
 mod module;
 mod raw;
+pub mod registry;
 pub mod socket;
 pub mod traffic;
 

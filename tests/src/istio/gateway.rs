@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::clock::shifted;
 use super::istiod::{Istiod, START};
 use crate::control_plane::process::Process;
 use crate::control_plane::start::free_ports;
@@ -19,6 +20,16 @@ use crate::harness::envoy;
 /// For how long Envoy lets connections of a listener be that it takes out of use. Istio's own
 /// default is 45 s; a test that waits for the end of a connection need not wait as long.
 const DRAIN: &str = "2s";
+
+/// What is special about a gateway.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings<'a> {
+    /// The Gateway of the Gateway API whose pod it is. Istio labels those that it starts itself; its
+    /// policies look for that.
+    pub gateway: Option<&'a str>,
+    /// By how many seconds its clock is ahead.
+    pub clock_ahead: i64,
+}
 
 /// A running gateway; both of its processes are killed when it is dropped.
 #[derive(Debug)]
@@ -47,29 +58,27 @@ impl IngressGateway {
     /// # Panics
     /// If it is not there.
     pub fn start_unready(istiod: &Istiod, name: &str, namespace: &str) -> Self {
-        Self::start_labelled(istiod, (name, namespace), "")
+        Self::start_with(istiod, (name, namespace), Settings::default())
     }
 
-    /// As [`IngressGateway::start_unready`], as a pod of the Gateway of the Gateway API that is
-    /// called `gateway`. Istio labels those that it starts itself; its policies look for that.
+    /// As [`IngressGateway::start_unready`], with something special about it.
     ///
     /// # Panics
-    /// If it is not there.
-    pub fn start_of_kubernetes(
+    /// As [`IngressGateway::start_unready`].
+    pub fn start_with(
         istiod: &Istiod,
         (name, namespace): (&str, &str),
-        gateway: &str,
+        special: Settings<'_>,
     ) -> Self {
-        let label = format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
-        Self::start_labelled(istiod, (name, namespace), &label)
-    }
-
-    fn start_labelled(istiod: &Istiod, (name, namespace): (&str, &str), label: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drillgate-gateway-")
             .tempdir()
             .expect("make a folder");
-        lay_out(folder.path(), &format!("istio=\"{name}\"\n{label}"));
+        let mut labels = format!("istio=\"{name}\"\n");
+        if let Some(gateway) = special.gateway {
+            labels += &format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
+        }
+        lay_out(folder.path(), &labels);
         let [admin, status, health, metrics] = free_ports();
         let settings = json!({
             "binaryPath": envoy().binary,
@@ -81,7 +90,7 @@ impl IngressGateway {
             "drainDuration": DRAIN,
             "fileFlushInterval": "0.05s",
         });
-        let line = [
+        let mut line = vec![
             "-i".to_owned(),
             format!("--chdir={}", folder.path().display()),
             format!("HOME={}", folder.path().display()),
@@ -95,11 +104,16 @@ impl IngressGateway {
             format!("ENVOY_STATUS_PORT={health}"),
             format!("ENVOY_PROMETHEUS_PORT={metrics}"),
             format!("PROXY_CONFIG={settings}"),
+        ];
+        if special.clock_ahead != 0 {
+            line.extend(shifted(special.clock_ahead));
+        }
+        line.extend([
             istio_tool("pilot-agent").display().to_string(),
             "proxy".to_owned(),
             "router".to_owned(),
             format!("--domain={namespace}.svc.cluster.local"),
-        ];
+        ]);
         let log = folder.path().join("log");
         Self {
             process: Process::start(Path::new("/usr/bin/env"), &line, &log, Some(folder.path())),
@@ -129,6 +143,14 @@ impl IngressGateway {
             );
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Kills the agent and leaves Envoy alone.
+    ///
+    /// # Panics
+    /// If it cannot be killed.
+    pub fn kill_agent(&self) {
+        self.process.signal("KILL");
     }
 
     /// What istiod calls it.

@@ -6,7 +6,7 @@
 use axum::Router;
 use serde_json::{Value, json};
 
-use super::gateway::IngressGateway;
+use super::gateway::Settings;
 use super::mesh::Mesh;
 use super::stage::Stage;
 use crate::control_plane::referring;
@@ -21,11 +21,11 @@ impl Stage {
     /// # Panics
     /// As [`Stage::set`].
     pub async fn set_by_gateway_api(mesh: &Mesh) -> Self {
-        let start = IngressGateway::start_of_kubernetes;
-        let stage = Self::bare(mesh, [Router::new(), Router::new()], |istiod, name| {
-            start(istiod, (name, name), GATEWAY)
-        })
-        .await;
+        let special = Settings {
+            gateway: Some(GATEWAY),
+            ..Settings::default()
+        };
+        let stage = Self::bare(mesh, [Router::new(), Router::new()], special).await;
         let scene = &stage.scene;
         // What every scene has, and this one must not.
         scene.delete(&scene.istio_gateway(json!(["*"]))).await;

@@ -7,6 +7,7 @@
 
 mod bridge;
 mod certificates;
+mod clock;
 mod collector;
 pub mod comparison;
 mod context;
@@ -21,7 +22,7 @@ pub use bridge::TlsBridge;
 pub use certificates::Certificates;
 pub use collector::Collector;
 pub use context::{ENVIRONMENT, KEY, claims, drill_request, request_with, signed};
-pub use gateway::IngressGateway;
+pub use gateway::{IngressGateway, Settings};
 pub use istiod::Istiod;
 pub use mesh::Mesh;
 pub use module_cache::ModuleCache;

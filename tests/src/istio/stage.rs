@@ -10,8 +10,7 @@ use drillgate::lab::{Request, Response, Upstream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::gateway::IngressGateway;
-use super::istiod::Istiod;
+use super::gateway::{IngressGateway, Settings};
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
 use crate::module::module_path;
@@ -49,9 +48,15 @@ impl Stage {
     /// # Panics
     /// As [`Stage::set`].
     pub async fn set_with(mesh: &Mesh, production: Router, sandbox: Router) -> Self {
-        let start = IngressGateway::start_unready;
-        let start = |istiod: &Istiod, name: &str| start(istiod, name, name);
-        let stage = Self::bare(mesh, [production, sandbox], start).await;
+        Self::set_special(mesh, [production, sandbox], Settings::default()).await
+    }
+
+    /// As [`Stage::set_with`], where something is special about the gateway.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_special(mesh: &Mesh, routers: [Router; 2], special: Settings<'_>) -> Self {
+        let stage = Self::bare(mesh, routers, special).await;
         let scene = &stage.scene;
         scene.apply(stage.istio_gateway(json!(["*"]))).await;
         let route = json!([{"route": [stage.to_production()]}]);
@@ -62,18 +67,18 @@ impl Stage {
         stage
     }
 
-    /// One whose gateway, which `start` starts, serves nothing yet; its name is its namespace's.
-    /// Production and the sandbox serve these routers, too.
+    /// One whose gateway serves nothing yet; its name is its namespace's. Production and the sandbox
+    /// serve these routers, too.
     pub(super) async fn bare(
         mesh: &Mesh,
         [production, sandbox]: [Router; 2],
-        start: impl FnOnce(&Istiod, &str) -> IngressGateway,
+        special: Settings<'_>,
     ) -> Self {
         let scene = Scene::set_without_crds(&mesh.plane).await;
         let label = scene.gateway.clone();
         let production = Upstream::with_router("production", production).expect("an upstream");
         let stage = Self {
-            gateway: start(&mesh.istiod, &label),
+            gateway: IngressGateway::start_with(&mesh.istiod, (&label, &label), special),
             sandbox: Upstream::with_router("sandbox", sandbox).expect("an upstream"),
             production,
             address: free_address(),

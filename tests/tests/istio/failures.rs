@@ -184,3 +184,26 @@ async fn without_the_guard_a_host_that_the_drill_does_not_cover_is_refused_all_t
     assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
     stage.assert_production_untouched().await;
 }
+
+/// Of all that there is, Envoy alone runs on. (etcd does, too: nobody is left who asks it.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_whose_time_runs_out_while_only_envoy_is_left_is_ended_by_the_edge_itself() {
+    let mut mesh = Mesh::start().await;
+    let running = controller(&mesh).await;
+    let stage = Stage::set(&mesh, axum::Router::new()).await;
+    stage.install(stage.gate()).await;
+    let mut short = stage.scene.drill("orders");
+    short["spec"]["ttl"] = json!("20s");
+    let id = stage.drill_as(short).await;
+    stage.until(&drill_request(&id), ROUTED).await;
+    running.signal("KILL");
+    running.ended().await;
+    mesh.istiod.kill();
+    mesh.plane.stop_apiserver();
+    stage.gateway.kill_agent();
+    assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
+    let before = stage.until(&drill_request(&id), "403 drill-over").await;
+    assert!(before.iter().all(|outcome| outcome == ROUTED), "{before:?}");
+    assert_eq!(stage.outcome(&forged(&id)).await, "403 bad-signature");
+    stage.assert_production_untouched().await;
+}
