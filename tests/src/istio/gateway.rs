@@ -21,12 +21,18 @@ use crate::harness::envoy;
 /// default is 45 s; a test that waits for the end of a connection need not wait as long.
 const DRAIN: &str = "2s";
 
+/// What is looked at of Envoy's counters, beside what Istio shows anyway.
+const SHOWN: [&str; 2] = [
+    ".*outlier_detection\\.ejections_active",
+    ".*upstream_rq_pending_overflow",
+];
+
 /// What is special about a gateway.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Settings<'a> {
+pub struct Settings {
     /// The Gateway of the Gateway API whose pod it is. Istio labels those that it starts itself; its
     /// policies look for that.
-    pub gateway: Option<&'a str>,
+    pub gateway: Option<&'static str>,
     /// By how many seconds its clock is ahead.
     pub clock_ahead: i64,
 }
@@ -42,34 +48,12 @@ pub struct IngressGateway {
 }
 
 impl IngressGateway {
-    /// Starts a gateway of `istiod`'s mesh in `namespace`, and waits until it has its
-    /// configuration. It serves the Gateways that select `istio: <name>`.
-    ///
-    /// # Panics
-    /// If it is not there, or not ready in time; then with the end of its log.
-    pub async fn start(istiod: &Istiod, name: &str, namespace: &str) -> Self {
-        let gateway = Self::start_unready(istiod, name, namespace);
-        gateway.ready().await;
-        gateway
-    }
-
-    /// As [`IngressGateway::start`], without waiting.
+    /// Starts a gateway of `istiod`'s mesh, called as its namespace. It serves the Gateways that
+    /// select `istio: <name>`. By `token` istiod knows whose it is.
     ///
     /// # Panics
     /// If it is not there.
-    pub fn start_unready(istiod: &Istiod, name: &str, namespace: &str) -> Self {
-        Self::start_with(istiod, (name, namespace), Settings::default())
-    }
-
-    /// As [`IngressGateway::start_unready`], with something special about it.
-    ///
-    /// # Panics
-    /// As [`IngressGateway::start_unready`].
-    pub fn start_with(
-        istiod: &Istiod,
-        (name, namespace): (&str, &str),
-        special: Settings<'_>,
-    ) -> Self {
+    pub(super) fn start(istiod: &Istiod, name: &str, token: &str, special: Settings) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drillgate-gateway-")
             .tempdir()
@@ -78,7 +62,7 @@ impl IngressGateway {
         if let Some(gateway) = special.gateway {
             labels += &format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
         }
-        lay_out(folder.path(), &labels);
+        lay_out(folder.path(), &labels, token);
         let [admin, status, health, metrics] = free_ports();
         let settings = json!({
             "binaryPath": envoy().binary,
@@ -89,6 +73,8 @@ impl IngressGateway {
             "concurrency": 1,
             "drainDuration": DRAIN,
             "fileFlushInterval": "0.05s",
+            // Of what Envoy counts, Istio shows little unless asked.
+            "proxyStatsMatcher": {"inclusionRegexps": SHOWN},
         });
         let mut line = vec![
             "-i".to_owned(),
@@ -96,7 +82,7 @@ impl IngressGateway {
             format!("HOME={}", folder.path().display()),
             "INSTANCE_IP=127.0.0.1".to_owned(),
             format!("POD_NAME={name}"),
-            format!("POD_NAMESPACE={namespace}"),
+            format!("POD_NAMESPACE={name}"),
             "ISTIO_META_CLUSTER_ID=Kubernetes".to_owned(),
             format!("CA_ADDR=127.0.0.1:{}", istiod.xds()),
             "PEER_METADATA_DISCOVERY=false".to_owned(),
@@ -112,13 +98,13 @@ impl IngressGateway {
             istio_tool("pilot-agent").display().to_string(),
             "proxy".to_owned(),
             "router".to_owned(),
-            format!("--domain={namespace}.svc.cluster.local"),
+            format!("--domain={name}.svc.cluster.local"),
         ]);
         let log = folder.path().join("log");
         Self {
             process: Process::start(Path::new("/usr/bin/env"), &line, &log, Some(folder.path())),
             folder,
-            name: format!("{name}.{namespace}"),
+            name: format!("{name}.{name}"),
             admin: Admin::new(([127, 0, 0, 1], admin).into()),
             status: ([127, 0, 0, 1], status).into(),
         }
@@ -186,6 +172,25 @@ impl IngressGateway {
         stats
     }
 
+    /// What the clusters for `host` count by this name, all together.
+    ///
+    /// # Panics
+    /// If Envoy does not answer.
+    pub async fn counted(&self, host: &str, name: &str) -> u64 {
+        let stats = self.admin.stats(&format!("\\.{name}$")).await;
+        let stats = stats.unwrap_or_else(|error| panic!("{error}"));
+        let of_host = stats.iter().filter(|(name, _)| name.contains(host));
+        of_host.map(|(_, count)| count).sum()
+    }
+
+    /// Envoy's memory that is in RAM, in bytes.
+    ///
+    /// # Panics
+    /// If Envoy does not run.
+    pub fn envoy_resident_bytes(&self) -> u64 {
+        self.process.child_resident_bytes()
+    }
+
     /// The virtual hosts of Envoy's routes that serve `domain`, as they are.
     ///
     /// # Panics
@@ -229,17 +234,23 @@ impl IngressGateway {
 }
 
 /// What pilot-agent expects of the pod's image and volumes.
-fn lay_out(folder: &Path, labels: &str) {
+fn lay_out(folder: &Path, labels: &str, token: &str) {
     for path in [
         "etc/istio/proxy",
         "etc/istio/pod",
         "var/lib/istio/envoy",
         "var/lib/istio/data",
         "var/run/secrets/workload-spiffe-uds",
+        "var/run/secrets/tokens",
     ] {
         fs::create_dir_all(folder.join(path)).expect("make a folder");
     }
-    fs::write(folder.join("etc/istio/pod/labels"), labels).expect("write a file");
+    for (path, text) in [
+        ("etc/istio/pod/labels", labels),
+        ("var/run/secrets/tokens/istio-token", token),
+    ] {
+        fs::write(folder.join(path), text).expect("write a file");
+    }
     let template = folder.join("var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
     fs::copy(istio_tool("envoy_bootstrap.json"), template).expect("copy a file");
 }

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Request, Upstream};
-use drillgate_tests::istio::{IngressGateway, Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
 
@@ -135,9 +135,7 @@ async fn a_gateway_keeps_its_module_when_envoy_cannot_load_the_next_one_until_it
     );
     stage.assert_production_untouched().await;
 
-    let name = stage.scene.gateway.clone();
-    let istiod = &Mesh::shared().await.istiod;
-    stage.gateway = IngressGateway::start_unready(istiod, &name, &name);
+    stage.start_gateway_anew(&Mesh::shared().await.istiod);
     let plain = Request::get("orders.example.com", "/");
     stage.until(&plain, "500").await;
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use drillgate::lab::Request;
-use drillgate_tests::istio::{IngressGateway, Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::registry::Registry;
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
@@ -93,9 +93,7 @@ async fn a_tag_that_is_pushed_anew_does_not_bring_another_module_under_a_gate_th
     std::fs::write(broken.path(), BROKEN).unwrap();
     assert_ne!(registry.push_filter(broken.path()), module);
     assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
-    let name = stage.scene.gateway.clone();
-    let istiod = &Mesh::shared().await.istiod;
-    stage.gateway = IngressGateway::start_unready(istiod, &name, &name);
+    stage.start_gateway_anew(&Mesh::shared().await.istiod);
     let plain = Request::get("orders.example.com", "/");
     stage.until(&plain, PRODUCTION).await;
     assert_eq!(stage.outcome(&drill_request(&id)).await, "403");

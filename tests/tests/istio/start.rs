@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Behaviour, Request, Upstream};
-use drillgate_tests::istio::{IngressGateway, Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::traffic::outcome;
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
@@ -84,12 +84,6 @@ impl Seen {
     }
 }
 
-/// A gateway in the place of the stage's, which is killed.
-fn start_anew(stage: &mut Stage, mesh: &Mesh) {
-    let name = stage.scene.gateway.clone();
-    stage.gateway = IngressGateway::start_unready(&mesh.istiod, &name, &name);
-}
-
 /// A server of a module that can come to serve something else.
 struct Server {
     upstream: Upstream,
@@ -132,7 +126,7 @@ async fn starts_without_its_module(what: &str, fails: impl AsyncFn(&Server)) {
     stage.until(&drill_request(&id), ROUTED).await;
 
     fails(&server).await;
-    start_anew(&mut stage, Mesh::shared().await);
+    stage.start_gateway_anew(&Mesh::shared().await.istiod);
     let clients = Clients::of(&stage, &id);
     stage.until(&drill_request(&id), "403").await;
     stage
@@ -226,7 +220,7 @@ async fn a_gateway_that_starts_without_istiod_serves_nobody_until_it_is_back_and
     let id = stage.drill().await;
     stage.until(&drill_request(&id), ROUTED).await;
     mesh.istiod.kill();
-    start_anew(&mut stage, &mesh);
+    stage.start_gateway_anew(&mesh.istiod);
     let clients = Clients::of(&stage, &id);
     sleep(Duration::from_secs(5)).await;
     let plain = Request::get("orders.example.com", "/");
