@@ -21,14 +21,20 @@ pub fn named(kind: (&str, &str), namespace: &str, name: &str) -> Value {
 }
 
 pub const VIRTUAL_SERVICE: (&str, &str) = ("networking.istio.io/v1", "VirtualService");
+const HTTP_ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
 const POLICY: (&str, &str) = ("security.istio.io/v1", "AuthorizationPolicy");
 
+/// The kind of a stage's routes.
+fn route_kind(stage: &Stage) -> (&'static str, &'static str) {
+    match stage.is_by_gateway_api() {
+        true => HTTP_ROUTE,
+        false => VIRTUAL_SERVICE,
+    }
+}
+
 pub fn guard(stage: &Stage) -> Value {
-    named(
-        VIRTUAL_SERVICE,
-        &stage.scene.gateway,
-        "drillgate-edge-guard",
-    )
+    let kind = route_kind(stage);
+    named(kind, &stage.scene.gateway, "drillgate-edge-guard")
 }
 
 pub fn policy(stage: &Stage) -> Value {
@@ -40,10 +46,9 @@ pub async fn route(stage: &Stage) -> Value {
     let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
     let drill = stage.scene.drill_until("orders", active).await;
     let objects = drill.status.unwrap().objects;
-    let route = objects
-        .iter()
-        .find(|object| object.kind == "VirtualService");
-    named(VIRTUAL_SERVICE, &stage.scene.sandbox, &route.unwrap().name)
+    let kind = route_kind(stage);
+    let route = objects.iter().find(|object| object.kind == kind.1);
+    named(kind, &stage.scene.sandbox, &route.unwrap().name)
 }
 
 fn forged(id: &str) -> Request {
