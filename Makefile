@@ -45,7 +45,7 @@ help: ## show this
 demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
 	@$(TARGET)/debug/drillgate demo $(ARGS)
 
-istio-demo: tools module control-plane istio binary ## the same on a real Istio, with the controller (builds it, once)
+istio-demo: tools module control-plane istio packaging-tools binary ## the same on a real Istio, with the controller (builds it, once)
 	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
 
 compare: tools module control-plane istio binary ## other ways to steer, through the same requests on a real Istio

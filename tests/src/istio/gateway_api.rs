@@ -94,7 +94,8 @@ impl Stage {
         })
     }
 
-    fn production_http_route(&self) -> Value {
+    /// Production's route.
+    pub fn production_http_route(&self) -> Value {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": "orders", "namespace": self.scene.production},
