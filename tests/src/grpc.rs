@@ -6,10 +6,11 @@ use std::time::Duration;
 use axum::Router;
 use drillgate::lab::CONTEXT_HEADER;
 use tonic::transport::Endpoint;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
+use tonic_health::server::HealthReporter;
 
 /// How long a call may take.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -17,11 +18,17 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// The health service as a router for an [`Upstream`](drillgate::lab::Upstream). It knows one
 /// service, called `name`, so an answer tells who gave it.
 pub async fn health_router(name: &str) -> Router {
+    reported_health_router(name).await.0
+}
+
+/// The same, with what changes the service's status.
+pub async fn reported_health_router(name: &str) -> (Router, HealthReporter) {
     let (reporter, service) = tonic_health::server::health_reporter();
     reporter
         .set_service_status(name, ServingStatus::Serving)
         .await;
-    Router::new().route_service("/grpc.health.v1.Health/{method}", service)
+    let router = Router::new().route_service("/grpc.health.v1.Health/{method}", service);
+    (router, reporter)
 }
 
 /// Calls `grpc.health.v1.Health/Check` for `service` through `address`, as a client of
@@ -35,15 +42,8 @@ pub async fn check_health(
     context: Option<&str>,
     service: &str,
 ) -> Result<Response<HealthCheckResponse>, Status> {
-    let origin = format!("http://{authority}").parse().expect("an authority");
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
-    let channel = endpoint
-        .origin(origin)
-        .timeout(LIMIT)
-        .connect()
-        .await
-        .expect("connect");
-
+    let endpoint = endpoint(address, authority).timeout(LIMIT);
+    let channel = endpoint.connect().await.expect("connect");
     let mut request = Request::new(HealthCheckRequest {
         service: service.to_owned(),
     });
@@ -52,4 +52,29 @@ pub async fn check_health(
         request.metadata_mut().insert(CONTEXT_HEADER, value);
     }
     HealthClient::new(channel).check(request).await
+}
+
+/// Calls `grpc.health.v1.Health/Watch` for `service` through `address`, as a client of `authority`:
+/// a stream with its status now, and with each one that it has from then on.
+///
+/// # Panics
+/// If the stream does not begin.
+pub async fn watch_health(
+    address: SocketAddr,
+    authority: &str,
+    service: &str,
+) -> Streaming<HealthCheckResponse> {
+    let channel = endpoint(address, authority).connect().await;
+    let request = HealthCheckRequest {
+        service: service.to_owned(),
+    };
+    let mut client = HealthClient::new(channel.expect("connect"));
+    let answer = client.watch(request).await.expect("a stream");
+    answer.into_inner()
+}
+
+fn endpoint(address: SocketAddr, authority: &str) -> Endpoint {
+    let origin = format!("http://{authority}").parse().expect("an authority");
+    let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("an address");
+    endpoint.origin(origin)
 }

@@ -15,11 +15,12 @@ pub mod istio;
 pub mod load;
 mod module;
 mod raw;
+pub mod registry;
 pub mod socket;
 pub mod traffic;
 
 pub use command_line::{binary, drillgate};
-pub use grpc::{check_health, health_router};
+pub use grpc::{check_health, health_router, reported_health_router, watch_health};
 pub use harness::{Harness, SANDBOX, envoy};
 pub use module::{MODULE_VARIABLE, module, module_path, sha256};
 pub use raw::{exchange, outcomes};

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use axum::Router;
 use drillgate::lab::Request;
-use drillgate_tests::control_plane::Controller;
+use drillgate_tests::control_plane::{Controller, kubectl};
 use drillgate_tests::gate::tampered;
-use drillgate_tests::istio::{Mesh, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::registry::Registry;
+use drillgate_tests::{binary, module_path};
 
 /// What was shown so far.
 struct Show {
@@ -57,8 +59,16 @@ async fn main() -> ExitCode {
     let plain = Request::get("orders.example.com", "/");
     show.step(&stage, "before: a user's request", &plain, "200 production")
         .await;
-    show.note("kubectl apply: a DrillGate");
-    stage.install(stage.gate()).await;
+    show.note("starts a registry, and pushes the filter's image");
+    let registry = Registry::start();
+    let _cache = ModuleCache::of(&format!("oci://{}/filter", registry.repository()));
+    let mut gate = stage.gate();
+    gate["spec"]["module"] = registry.push_filter(&module_path());
+    show.note(&format!(
+        "kubectl apply: a DrillGate, module {}",
+        gate["spec"]["module"]
+    ));
+    stage.install(gate).await;
     show.note("kubectl apply: a Drill");
     let id = stage.drill().await;
     show.note(&format!("drill {id} is active"));
@@ -121,15 +131,24 @@ async fn drill(show: &mut Show, stage: &Stage, id: &str) {
 async fn play(mesh: &Mesh, stage: &Stage, id: &str) {
     let scene = &stage.scene;
     println!("\nexport KUBECONFIG={}", mesh.plane.kubeconfig().display());
+    let folders = [kubectl(), binary()].map(|path| {
+        let folder = path.parent().map(|folder| folder.display().to_string());
+        folder.unwrap_or_default()
+    });
+    println!("export PATH={}:$PATH", folders.join(":"));
     println!("kubectl get drillgates,drills --all-namespaces");
     println!(
         "value=$(drillgate sign --drill {id} --env orders-dr --gate {}/edge)",
         scene.gateway
     );
-    println!(
-        "curl -H 'Host: orders.example.com' -H \"X-Drill-Context: $value\" http://{}/",
+    let curl = format!(
+        "curl -i -H 'Host: orders.example.com' http://{}/",
         stage.address()
     );
+    println!("{curl}");
+    println!("{curl} -H \"X-Drill-Context: $value\"");
+    println!("{curl} -H 'X-Drill-Context: forged'");
+    println!("kubectl delete drill orders --namespace {}", scene.sandbox);
     println!(
         "curl http://{}/config_dump",
         stage.gateway.admin().address()

@@ -110,7 +110,24 @@ impl Process {
 
     /// Its memory that is in RAM, in bytes.
     pub(crate) fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.id)).expect("a process");
+        Self::resident_bytes_of(self.id)
+    }
+
+    /// The same of its one child.
+    pub(crate) fn child_resident_bytes(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id)).expect("a process");
+        // Which of its threads has started the child is the program's affair.
+        let children = tasks.flatten().map(|task| {
+            let children = fs::read_to_string(task.path().join("children"));
+            children.unwrap_or_default()
+        });
+        let children = children.collect::<Vec<_>>().concat();
+        let child = children.split_whitespace().next().expect("a child");
+        Self::resident_bytes_of(child.parse().expect("a process id"))
+    }
+
+    fn resident_bytes_of(id: u32) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("a process");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.expect("a size").trim().trim_end_matches(" kB");
         kib.parse::<u64>().expect("a number") * 1024

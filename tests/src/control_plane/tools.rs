@@ -16,6 +16,14 @@ pub(super) fn tool(name: &str) -> PathBuf {
     made(CONTROL_PLANE_VARIABLE, "control-plane", name)
 }
 
+/// kubectl.
+///
+/// # Panics
+/// If it is not there.
+pub fn kubectl() -> PathBuf {
+    tool("kubectl")
+}
+
 /// The path of one that `make istio` makes.
 ///
 /// # Panics

@@ -29,7 +29,20 @@ impl TlsBridge {
     /// # Panics
     /// If no port can be bound, or `name` is no server's.
     pub async fn start(server: SocketAddr, name: &str, protocol: Protocol) -> Self {
-        let connector = TlsConnector::from(Arc::new(client(protocol)));
+        Self::start_trusting(server, name, protocol, Certificates::shared()).await
+    }
+
+    /// As [`TlsBridge::start`], where the server must have one of these certificates.
+    ///
+    /// # Panics
+    /// As [`TlsBridge::start`].
+    pub async fn start_trusting(
+        server: SocketAddr,
+        name: &str,
+        protocol: Protocol,
+        trusted: &Certificates,
+    ) -> Self {
+        let connector = TlsConnector::from(Arc::new(client(protocol, trusted)));
         let name = ServerName::try_from(name.to_owned()).expect("a name");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind a port");
         let address = listener.local_addr().expect("an address");
@@ -48,13 +61,13 @@ impl Drop for TlsBridge {
     }
 }
 
-fn client(protocol: Protocol) -> ClientConfig {
+fn client(protocol: Protocol, trusted: &Certificates) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder
         .with_safe_default_protocol_versions()
         .expect("versions of TLS");
     let mut client = builder
-        .with_root_certificates(Certificates::shared().store())
+        .with_root_certificates(trusted.store())
         .with_no_client_auth();
     client.alpn_protocols = vec![alpn(protocol).to_vec()];
     client

@@ -29,7 +29,11 @@ impl Certificates {
         &SHARED
     }
 
-    fn make() -> Self {
+    /// Others for the same hosts.
+    ///
+    /// # Panics
+    /// If they cannot be made.
+    pub fn make() -> Self {
         let folder = TempDir::new().expect("make a folder");
         let mut roots = String::new();
         for host in HOSTS {

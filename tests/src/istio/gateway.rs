@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::clock::shifted;
 use super::istiod::{Istiod, START};
 use crate::control_plane::process::Process;
 use crate::control_plane::start::free_ports;
@@ -19,6 +20,22 @@ use crate::harness::envoy;
 /// For how long Envoy lets connections of a listener be that it takes out of use. Istio's own
 /// default is 45 s; a test that waits for the end of a connection need not wait as long.
 const DRAIN: &str = "2s";
+
+/// What is looked at of Envoy's counters, beside what Istio shows anyway.
+const SHOWN: [&str; 2] = [
+    ".*outlier_detection\\.ejections_active",
+    ".*upstream_rq_pending_overflow",
+];
+
+/// What is special about a gateway.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settings {
+    /// The Gateway of the Gateway API whose pod it is. Istio labels those that it starts itself; its
+    /// policies look for that.
+    pub gateway: Option<&'static str>,
+    /// By how many seconds its clock is ahead.
+    pub clock_ahead: i64,
+}
 
 /// A running gateway; both of its processes are killed when it is dropped.
 #[derive(Debug)]
@@ -31,45 +48,21 @@ pub struct IngressGateway {
 }
 
 impl IngressGateway {
-    /// Starts a gateway of `istiod`'s mesh in `namespace`, and waits until it has its
-    /// configuration. It serves the Gateways that select `istio: <name>`.
-    ///
-    /// # Panics
-    /// If it is not there, or not ready in time; then with the end of its log.
-    pub async fn start(istiod: &Istiod, name: &str, namespace: &str) -> Self {
-        let gateway = Self::start_unready(istiod, name, namespace);
-        gateway.ready().await;
-        gateway
-    }
-
-    /// As [`IngressGateway::start`], without waiting.
+    /// Starts a gateway of `istiod`'s mesh, called as its namespace. It serves the Gateways that
+    /// select `istio: <name>`. By `token` istiod knows whose it is.
     ///
     /// # Panics
     /// If it is not there.
-    pub fn start_unready(istiod: &Istiod, name: &str, namespace: &str) -> Self {
-        Self::start_labelled(istiod, (name, namespace), "")
-    }
-
-    /// As [`IngressGateway::start_unready`], as a pod of the Gateway of the Gateway API that is
-    /// called `gateway`. Istio labels those that it starts itself; its policies look for that.
-    ///
-    /// # Panics
-    /// If it is not there.
-    pub fn start_of_kubernetes(
-        istiod: &Istiod,
-        (name, namespace): (&str, &str),
-        gateway: &str,
-    ) -> Self {
-        let label = format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
-        Self::start_labelled(istiod, (name, namespace), &label)
-    }
-
-    fn start_labelled(istiod: &Istiod, (name, namespace): (&str, &str), label: &str) -> Self {
+    pub(super) fn start(istiod: &Istiod, name: &str, token: &str, special: Settings) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("drillgate-gateway-")
             .tempdir()
             .expect("make a folder");
-        lay_out(folder.path(), &format!("istio=\"{name}\"\n{label}"));
+        let mut labels = format!("istio=\"{name}\"\n");
+        if let Some(gateway) = special.gateway {
+            labels += &format!("gateway.networking.k8s.io/gateway-name=\"{gateway}\"\n");
+        }
+        lay_out(folder.path(), &labels, token);
         let [admin, status, health, metrics] = free_ports();
         let settings = json!({
             "binaryPath": envoy().binary,
@@ -80,14 +73,16 @@ impl IngressGateway {
             "concurrency": 1,
             "drainDuration": DRAIN,
             "fileFlushInterval": "0.05s",
+            // Of what Envoy counts, Istio shows little unless asked.
+            "proxyStatsMatcher": {"inclusionRegexps": SHOWN},
         });
-        let line = [
+        let mut line = vec![
             "-i".to_owned(),
             format!("--chdir={}", folder.path().display()),
             format!("HOME={}", folder.path().display()),
             "INSTANCE_IP=127.0.0.1".to_owned(),
             format!("POD_NAME={name}"),
-            format!("POD_NAMESPACE={namespace}"),
+            format!("POD_NAMESPACE={name}"),
             "ISTIO_META_CLUSTER_ID=Kubernetes".to_owned(),
             format!("CA_ADDR=127.0.0.1:{}", istiod.xds()),
             "PEER_METADATA_DISCOVERY=false".to_owned(),
@@ -95,16 +90,21 @@ impl IngressGateway {
             format!("ENVOY_STATUS_PORT={health}"),
             format!("ENVOY_PROMETHEUS_PORT={metrics}"),
             format!("PROXY_CONFIG={settings}"),
+        ];
+        if special.clock_ahead != 0 {
+            line.extend(shifted(special.clock_ahead));
+        }
+        line.extend([
             istio_tool("pilot-agent").display().to_string(),
             "proxy".to_owned(),
             "router".to_owned(),
-            format!("--domain={namespace}.svc.cluster.local"),
-        ];
+            format!("--domain={name}.svc.cluster.local"),
+        ]);
         let log = folder.path().join("log");
         Self {
             process: Process::start(Path::new("/usr/bin/env"), &line, &log, Some(folder.path())),
             folder,
-            name: format!("{name}.{namespace}"),
+            name: format!("{name}.{name}"),
             admin: Admin::new(([127, 0, 0, 1], admin).into()),
             status: ([127, 0, 0, 1], status).into(),
         }
@@ -129,6 +129,14 @@ impl IngressGateway {
             );
             sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Kills the agent and leaves Envoy alone.
+    ///
+    /// # Panics
+    /// If it cannot be killed.
+    pub fn kill_agent(&self) {
+        self.process.signal("KILL");
     }
 
     /// What istiod calls it.
@@ -162,6 +170,25 @@ impl IngressGateway {
         // It counts the looks at the listeners, too.
         stats.retain(|name, _| !name.contains(".lds.") && !name.ends_with("_draining"));
         stats
+    }
+
+    /// What the clusters for `host` count by this name, all together.
+    ///
+    /// # Panics
+    /// If Envoy does not answer.
+    pub async fn counted(&self, host: &str, name: &str) -> u64 {
+        let stats = self.admin.stats(&format!("\\.{name}$")).await;
+        let stats = stats.unwrap_or_else(|error| panic!("{error}"));
+        let of_host = stats.iter().filter(|(name, _)| name.contains(host));
+        of_host.map(|(_, count)| count).sum()
+    }
+
+    /// Envoy's memory that is in RAM, in bytes.
+    ///
+    /// # Panics
+    /// If Envoy does not run.
+    pub fn envoy_resident_bytes(&self) -> u64 {
+        self.process.child_resident_bytes()
     }
 
     /// The virtual hosts of Envoy's routes that serve `domain`, as they are.
@@ -207,17 +234,23 @@ impl IngressGateway {
 }
 
 /// What pilot-agent expects of the pod's image and volumes.
-fn lay_out(folder: &Path, labels: &str) {
+fn lay_out(folder: &Path, labels: &str, token: &str) {
     for path in [
         "etc/istio/proxy",
         "etc/istio/pod",
         "var/lib/istio/envoy",
         "var/lib/istio/data",
         "var/run/secrets/workload-spiffe-uds",
+        "var/run/secrets/tokens",
     ] {
         fs::create_dir_all(folder.join(path)).expect("make a folder");
     }
-    fs::write(folder.join("etc/istio/pod/labels"), labels).expect("write a file");
+    for (path, text) in [
+        ("etc/istio/pod/labels", labels),
+        ("var/run/secrets/tokens/istio-token", token),
+    ] {
+        fs::write(folder.join(path), text).expect("write a file");
+    }
     let template = folder.join("var/lib/istio/envoy/envoy_bootstrap_tmpl.json");
     fs::copy(istio_tool("envoy_bootstrap.json"), template).expect("copy a file");
 }

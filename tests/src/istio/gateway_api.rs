@@ -6,8 +6,9 @@
 use axum::Router;
 use serde_json::{Value, json};
 
-use super::gateway::IngressGateway;
+use super::gateway::Settings;
 use super::mesh::Mesh;
+use super::secured::CERTIFICATE;
 use super::stage::Stage;
 use crate::control_plane::referring;
 
@@ -21,16 +22,33 @@ impl Stage {
     /// # Panics
     /// As [`Stage::set`].
     pub async fn set_by_gateway_api(mesh: &Mesh) -> Self {
-        let start = IngressGateway::start_of_kubernetes;
-        let stage = Self::bare(mesh, [Router::new(), Router::new()], |istiod, name| {
-            start(istiod, (name, name), GATEWAY)
-        })
-        .await;
+        Self::set_by_gateway_api_with(mesh, [Router::new(), Router::new()], false).await
+    }
+
+    /// The same, where production and the sandbox serve these routers, too. With `tls`, its listener is
+    /// one for HTTPS that takes the hosts of `example.com`, the drills' among them.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_by_gateway_api_with(mesh: &Mesh, routers: [Router; 2], tls: bool) -> Self {
+        let special = Settings {
+            gateway: Some(GATEWAY),
+            ..Settings::default()
+        };
+        let mut stage = Self::bare(mesh, routers, special).await;
+        let mut gateway = stage.kubernetes_gateway("All");
+        if tls {
+            stage.go_by_tls().await;
+            let listener = &mut gateway["spec"]["listeners"][0];
+            listener["protocol"] = json!("HTTPS");
+            listener["hostname"] = json!("*.example.com");
+            listener["tls"] = json!({"certificateRefs": [{"name": CERTIFICATE}]});
+        }
         let scene = &stage.scene;
         // What every scene has, and this one must not.
         scene.delete(&scene.istio_gateway(json!(["*"]))).await;
         scene.apply(stage.gateway_entry()).await;
-        scene.apply(stage.kubernetes_gateway("All")).await;
+        scene.apply(gateway).await;
         scene.apply(stage.production_http_route()).await;
         stage.serves().await;
         stage
@@ -42,14 +60,18 @@ impl Stage {
         let spec = &mut gateway["spec"];
         spec["addresses"] = json!([{"type": "Hostname", "value": self.gateway_host()}]);
         let listener = &mut spec["listeners"][0];
-        listener["port"] = json!(self.address().port());
+        listener["port"] = json!(self.listener().port());
         listener["allowedRoutes"]["namespaces"]["from"] = json!(from);
         gateway
     }
 
     /// The gate, which refers to the Gateway.
     pub fn referring_gate(&self) -> Value {
-        referring(self.gate())
+        let mut gate = referring(self.gate());
+        if self.is_by_tls() {
+            gate["spec"]["domain"] = json!("drill.example.com");
+        }
+        gate
     }
 
     fn gateway_host(&self) -> String {
@@ -58,7 +80,7 @@ impl Stage {
 
     /// The gateway as a service of its own namespace.
     fn gateway_entry(&self) -> Value {
-        let port = self.address().port();
+        let port = self.listener().port();
         let labels = json!({"gateway.networking.k8s.io/gateway-name": GATEWAY});
         json!({
             "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
@@ -72,7 +94,8 @@ impl Stage {
         })
     }
 
-    fn production_http_route(&self) -> Value {
+    /// Production's route.
+    pub fn production_http_route(&self) -> Value {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
             "metadata": {"name": "orders", "namespace": self.scene.production},

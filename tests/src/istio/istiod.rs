@@ -19,10 +19,12 @@ pub(super) const ROOT_NAMESPACE: &str = "istio-system";
 pub(super) const START: Duration = Duration::from_secs(120);
 
 /// Everything of istiod that a gateway on loopback has no use for, or that needs pods.
-const ENVIRONMENT: [&str; 8] = [
+const ENVIRONMENT: [&str; 9] = [
     "POD_NAME=istiod-0",
     "POD_NAMESPACE=istio-system",
     "ENABLE_CA_SERVER=false",
+    // Or else it gives no Secret to whoever comes without TLS.
+    "XDS_AUTH_PLAINTEXT=true",
     "INJECTION_WEBHOOK_CONFIG_NAME=",
     "VALIDATION_WEBHOOK_CONFIG_NAME=",
     "PILOT_ENABLE_GATEWAY_API_DEPLOYMENT_CONTROLLER=false",

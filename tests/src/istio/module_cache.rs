@@ -15,8 +15,9 @@ pub struct ModuleCache {
 }
 
 impl ModuleCache {
-    /// Makes the folder of all modules, and remembers the place of the one at `url`. (There, names
-    /// are hashes of URLs: gateways side by side keep apart as long as their URLs do.)
+    /// Makes the folder of all modules, and remembers the place of the one at `url`; of an image's
+    /// without its tag. (There, names are hashes of URLs: gateways side by side keep apart as long as
+    /// their URLs do.)
     ///
     /// # Panics
     /// If the folder cannot be made; with what helps.

@@ -10,7 +10,9 @@ use drillgate::lab::{Request, Response, Upstream};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::gateway::IngressGateway;
+use super::bridge::TlsBridge;
+use super::gateway::{IngressGateway, Settings};
+use super::identity::token;
 use super::istiod::Istiod;
 use super::mesh::Mesh;
 use crate::control_plane::Scene;
@@ -30,8 +32,10 @@ pub struct Stage {
     pub production: Upstream,
     /// The service `orders` of the sandbox's namespace.
     pub sandbox: Upstream,
-    address: SocketAddr,
+    listener: SocketAddr,
+    pub(super) tls: Option<TlsBridge>,
     label: String,
+    identity: (String, Settings),
     unprotected: AtomicU64,
 }
 
@@ -49,34 +53,46 @@ impl Stage {
     /// # Panics
     /// As [`Stage::set`].
     pub async fn set_with(mesh: &Mesh, production: Router, sandbox: Router) -> Self {
-        let start = IngressGateway::start_unready;
-        let start = |istiod: &Istiod, name: &str| start(istiod, name, name);
-        let stage = Self::bare(mesh, [production, sandbox], start).await;
-        let scene = &stage.scene;
-        scene.apply(stage.istio_gateway(json!(["*"]))).await;
-        let route = json!([{"route": [stage.to_production()]}]);
-        scene
-            .apply(stage.production_routes("orders", json!(["orders.example.com"]), route))
-            .await;
-        stage.serves().await;
+        Self::set_special(mesh, [production, sandbox], Settings::default()).await
+    }
+
+    /// As [`Stage::set_with`], where something is special about the gateway.
+    ///
+    /// # Panics
+    /// As [`Stage::set`].
+    pub async fn set_special(mesh: &Mesh, routers: [Router; 2], special: Settings) -> Self {
+        let stage = Self::bare(mesh, routers, special).await;
+        stage.serve_by(stage.istio_gateway(json!(["*"]))).await;
         stage
     }
 
-    /// One whose gateway, which `start` starts, serves nothing yet; its name is its namespace's.
-    /// Production and the sandbox serve these routers, too.
+    /// Applies a Gateway, and routes of production's to it.
+    pub(super) async fn serve_by(&self, gateway: Value) {
+        self.scene.apply(gateway).await;
+        let route = json!([{"route": [self.to_production()]}]);
+        let routes = self.production_routes("orders", json!(["orders.example.com"]), route);
+        self.scene.apply(routes).await;
+        self.serves().await;
+    }
+
+    /// One whose gateway serves nothing yet; its name is its namespace's. Production and the sandbox
+    /// serve these routers, too.
     pub(super) async fn bare(
         mesh: &Mesh,
         [production, sandbox]: [Router; 2],
-        start: impl FnOnce(&Istiod, &str) -> IngressGateway,
+        special: Settings,
     ) -> Self {
         let scene = Scene::set_without_crds(&mesh.plane).await;
         let label = scene.gateway.clone();
+        let token = token(&scene).await;
         let production = Upstream::with_router("production", production).expect("an upstream");
         let stage = Self {
-            gateway: start(&mesh.istiod, &label),
+            gateway: IngressGateway::start(&mesh.istiod, &label, &token, special),
+            identity: (token, special),
             sandbox: Upstream::with_router("sandbox", sandbox).expect("an upstream"),
             production,
-            address: free_address(),
+            listener: free_address(),
+            tls: None,
             label,
             unprotected: AtomicU64::new(0),
             scene,
@@ -86,6 +102,15 @@ impl Stage {
         stage
     }
 
+    /// Kills the gateway, and starts another one in its place.
+    ///
+    /// # Panics
+    /// If it is not there.
+    pub fn start_gateway_anew(&mut self, istiod: &Istiod) {
+        let (token, special) = &self.identity;
+        self.gateway = IngressGateway::start(istiod, &self.label, token, *special);
+    }
+
     /// Waits until the gateway is ready and sends users to production.
     pub(super) async fn serves(&self) {
         self.gateway.ready().await;
@@ -93,9 +118,20 @@ impl Stage {
             .await;
     }
 
-    /// Where the gateway listens for HTTP.
+    /// Where clients go: the gateway's listener, or a way there that speaks TLS for them.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        let tls = self.tls.as_ref();
+        tls.map_or(self.listener, |tls| tls.address)
+    }
+
+    /// The gateway's listener.
+    pub fn listener(&self) -> SocketAddr {
+        self.listener
+    }
+
+    /// Whether it is the Gateway API's Gateway that it serves.
+    pub fn is_by_gateway_api(&self) -> bool {
+        self.identity.1.gateway.is_some()
     }
 
     /// The Gateway, with these hosts at its one server.
@@ -103,7 +139,7 @@ impl Stage {
         let mut gateway = self.scene.istio_gateway(hosts);
         gateway["spec"]["selector"]["istio"] = json!(self.label);
         let server = &mut gateway["spec"]["servers"][0];
-        server["port"]["number"] = json!(self.address.port());
+        server["port"]["number"] = json!(self.listener.port());
         server["bind"] = json!("127.0.0.1");
         gateway
     }
@@ -115,7 +151,10 @@ impl Stage {
         let url = format!("file://{}", module_path().display());
         gate["spec"]["module"]["url"] = json!(url);
         gate["spec"]["probe"] =
-            json!({"address": self.address.to_string(), "host": "orders.example.com"});
+            json!({"address": self.listener.to_string(), "host": "orders.example.com"});
+        if self.is_by_tls() {
+            gate["spec"]["probe"]["tls"] = json!(true);
+        }
         gate
     }
 
@@ -239,7 +278,7 @@ impl Stage {
     /// # Panics
     /// If no whole answer came.
     pub async fn send(&self, request: &Request) -> Response {
-        let answer = request.send(self.address).await;
+        let answer = request.send(self.address()).await;
         answer.unwrap_or_else(|error| panic!("{error}"))
     }
 
@@ -259,7 +298,7 @@ impl Stage {
         let deadline = Instant::now() + LIMIT;
         let mut before: Vec<String> = Vec::new();
         loop {
-            let outcome = match request.send(self.address).await {
+            let outcome = match request.send(self.address()).await {
                 Ok(response) => outcome(&response),
                 Err(error) => error.to_string(),
             };

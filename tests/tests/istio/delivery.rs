@@ -3,14 +3,14 @@
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Request, Upstream};
-use drillgate_tests::istio::{IngressGateway, Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
 
 use crate::{eventually, gated, started};
 
 /// It begins as a module does, and goes on as none.
-const BROKEN: &[u8] = b"\0asm\x01\0\0\0 and so on";
+pub const BROKEN: &[u8] = b"\0asm\x01\0\0\0 and so on";
 
 /// A server of `module`, and the module's description in a gate.
 fn served(module: Vec<u8>) -> (Upstream, ModuleCache, Value) {
@@ -23,14 +23,14 @@ fn served(module: Vec<u8>) -> (Upstream, ModuleCache, Value) {
 }
 
 /// Waits until the gate says that the gateway has no filter.
-async fn without_filter(stage: &Stage) {
+pub async fn without_filter(stage: &Stage) {
     stage
         .gate_told("EdgeProgrammed", "False", "the filter is not loaded")
         .await;
 }
 
 /// Makes a drill and waits until its routes stand; its UUID. The edge never has it.
-async fn drill_without_edge(stage: &Stage) -> String {
+pub async fn drill_without_edge(stage: &Stage) -> String {
     stage.scene.apply(stage.scene.drill("orders")).await;
     let drill = stage
         .scene
@@ -135,9 +135,7 @@ async fn a_gateway_keeps_its_module_when_envoy_cannot_load_the_next_one_until_it
     );
     stage.assert_production_untouched().await;
 
-    let name = stage.scene.gateway.clone();
-    let istiod = &Mesh::shared().await.istiod;
-    stage.gateway = IngressGateway::start_unready(istiod, &name, &name);
+    stage.start_gateway_anew(&Mesh::shared().await.istiod);
     let plain = Request::get("orders.example.com", "/");
     stage.until(&plain, "500").await;
 }

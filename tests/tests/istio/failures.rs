@@ -21,14 +21,20 @@ pub fn named(kind: (&str, &str), namespace: &str, name: &str) -> Value {
 }
 
 pub const VIRTUAL_SERVICE: (&str, &str) = ("networking.istio.io/v1", "VirtualService");
+const HTTP_ROUTE: (&str, &str) = ("gateway.networking.k8s.io/v1", "HTTPRoute");
 const POLICY: (&str, &str) = ("security.istio.io/v1", "AuthorizationPolicy");
 
+/// The kind of a stage's routes.
+fn route_kind(stage: &Stage) -> (&'static str, &'static str) {
+    match stage.is_by_gateway_api() {
+        true => HTTP_ROUTE,
+        false => VIRTUAL_SERVICE,
+    }
+}
+
 pub fn guard(stage: &Stage) -> Value {
-    named(
-        VIRTUAL_SERVICE,
-        &stage.scene.gateway,
-        "drillgate-edge-guard",
-    )
+    let kind = route_kind(stage);
+    named(kind, &stage.scene.gateway, "drillgate-edge-guard")
 }
 
 pub fn policy(stage: &Stage) -> Value {
@@ -40,10 +46,9 @@ pub async fn route(stage: &Stage) -> Value {
     let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
     let drill = stage.scene.drill_until("orders", active).await;
     let objects = drill.status.unwrap().objects;
-    let route = objects
-        .iter()
-        .find(|object| object.kind == "VirtualService");
-    named(VIRTUAL_SERVICE, &stage.scene.sandbox, &route.unwrap().name)
+    let kind = route_kind(stage);
+    let route = objects.iter().find(|object| object.kind == kind.1);
+    named(kind, &stage.scene.sandbox, &route.unwrap().name)
 }
 
 fn forged(id: &str) -> Request {
@@ -182,5 +187,28 @@ async fn without_the_guard_a_host_that_the_drill_does_not_cover_is_refused_all_t
     uncovered.authority = "other.example.com".to_owned();
     assert_eq!(stage.outcome(&uncovered).await, UNCOVERED);
     assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
+    stage.assert_production_untouched().await;
+}
+
+/// Of all that there is, Envoy alone runs on. (etcd does, too: nobody is left who asks it.)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_whose_time_runs_out_while_only_envoy_is_left_is_ended_by_the_edge_itself() {
+    let mut mesh = Mesh::start().await;
+    let running = controller(&mesh).await;
+    let stage = Stage::set(&mesh, axum::Router::new()).await;
+    stage.install(stage.gate()).await;
+    let mut short = stage.scene.drill("orders");
+    short["spec"]["ttl"] = json!("20s");
+    let id = stage.drill_as(short).await;
+    stage.until(&drill_request(&id), ROUTED).await;
+    running.signal("KILL");
+    running.ended().await;
+    mesh.istiod.kill();
+    mesh.plane.stop_apiserver();
+    stage.gateway.kill_agent();
+    assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
+    let before = stage.until(&drill_request(&id), "403 drill-over").await;
+    assert!(before.iter().all(|outcome| outcome == ROUTED), "{before:?}");
+    assert_eq!(stage.outcome(&forged(&id)).await, "403 bad-signature");
     stage.assert_production_untouched().await;
 }

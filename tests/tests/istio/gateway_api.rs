@@ -1,5 +1,6 @@
 //! A gate on a Gateway of the Gateway API.
 
+use axum::Router;
 use drillgate::api::{Drill, Phase};
 use drillgate::lab::{CONTEXT_HEADER, Request};
 use drillgate_tests::istio::{Mesh, Stage, drill_request};
@@ -205,5 +206,22 @@ async fn a_drill_around_a_command_goes_through_http_routes_too() {
         .await
         .says("sandbox");
     assert_eq!(stage.scene.ours().await, of_the_gate);
+    stage.assert_production_untouched().await;
+}
+
+/// The listener takes `*.example.com`, and the drills' hosts are below.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_by_https_is_as_one_by_http() {
+    let mesh = Mesh::shared().await;
+    with_controller(mesh).await;
+    let routers = [Router::new(), Router::new()];
+    let stage = Stage::set_by_gateway_api_with(mesh, routers, true).await;
+    // Ready with a probe: the controller has made a session of its own.
+    stage.install(stage.referring_gate()).await;
+    let id = stage.drill().await;
+    assert_serves_the_drill(&stage, &id).await;
+    let ending = Ending::of(&stage, &id).await;
+    ending.assert_only(&AFTERWARDS);
+    stage.until(&drill_request(&id), "403 unknown-drill").await;
     stage.assert_production_untouched().await;
 }

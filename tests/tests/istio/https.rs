@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
+use axum::Router;
 use drillgate::lab::{Protocol, Request};
-use drillgate_tests::istio::{Certificates, Stage, TlsBridge, drill_request};
+use drillgate_tests::istio::{Certificates, Mesh, Stage, TlsBridge, drill_request};
 use drillgate_tests::traffic::outcome;
 use serde_json::{Value, json};
 
 use crate::ledger::ROUTED;
-use crate::{Ending, eventually, started};
+use crate::{Ending, eventually, started, with_controller};
 
 const HOSTS: [&str; 2] = ["orders.example.com", "other.example.com"];
 
@@ -106,4 +107,34 @@ async fn a_drill_by_https_is_as_one_by_http_and_no_name_in_the_handshake_leads_p
     assert_eq!(stage.production.drill_requests(), 0);
     let plain = Request::get(HOSTS[0], "/");
     assert_eq!(sent(&plain, way.address).await, "200 production");
+}
+
+/// istiod hands the certificate to the gateway, which asks for it as the service account that it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_from_a_secret_serves_a_drill_and_is_exchanged_without_touching_a_listener() {
+    let mesh = Mesh::shared().await;
+    with_controller(mesh).await;
+    let routers = [Router::new(), Router::new()];
+    let stage = Stage::set_by_credential(mesh, routers).await;
+    stage.install(stage.gate()).await;
+    let id = stage.drill().await;
+    stage.until(&drill_request(&id), ROUTED).await;
+    let forged = Request::get(HOSTS[0], "/").header("x-drill-context", "forged");
+    assert_eq!(stage.outcome(&forged).await, "403 malformed");
+
+    let listeners = stage.gateway.listeners().await;
+    let next = Certificates::make();
+    stage.scene.apply(stage.certificate(&next)).await;
+    let (listener, protocol) = (stage.listener(), Protocol::Http2);
+    let way = TlsBridge::start_trusting(listener, HOSTS[0], protocol, &next).await;
+    let drilled = drill_request(&id).by(protocol);
+    eventually("it has the next certificate", async || {
+        let answer = drilled.send(way.address).await;
+        answer.is_ok_and(|answer| outcome(&answer) == ROUTED)
+    })
+    .await;
+    // Who trusts the one of before makes no session any more.
+    assert!(drill_request(&id).send(stage.address()).await.is_err());
+    assert_eq!(stage.gateway.listeners().await, listeners);
+    assert_eq!(stage.production.drill_requests(), 0);
 }

@@ -1,6 +1,7 @@
 //! The whole of drillgate on a real Istio: etcd, kube-apiserver, istiod, pilot-agent with Envoy, the
 //! controller as a process, and clients.
 
+mod clock;
 mod comparison;
 mod delivery;
 mod desk;
@@ -8,6 +9,7 @@ mod failures;
 mod gateway_api;
 mod guard;
 mod https;
+mod images;
 mod ledger;
 mod matrix;
 mod production;
@@ -17,6 +19,7 @@ mod rights;
 mod rotation;
 mod settings;
 mod siem;
+mod start;
 mod workflow;
 
 use std::time::Duration;

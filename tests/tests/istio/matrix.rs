@@ -2,12 +2,13 @@
 //! production and the sandbox have nothing to do with any other.
 
 mod fault;
+mod ground;
 
 use drillgate_tests::istio::drill_request;
-use serde_json::Value;
 
 use crate::ledger::{Ledger, ROUTED, UNREACHABLE, load, some};
-use fault::{Fault, Ground};
+use fault::Fault;
+use ground::{Ground, Shape};
 
 /// A failure, and what valid requests may get from its beginning until it is over.
 struct Row {
@@ -47,7 +48,7 @@ const WITHOUT_FILTER: &[&str] = &[
 /// The sandbox's own 500 until its endpoint is left out.
 const EJECTED: &[&str] = &[ROUTED, UNREACHABLE, "500 routed"];
 
-const SANDBOX: [Row; 7] = [
+static SANDBOX: [Row; 7] = [
     row(
         "the sandbox refuses",
         Fault::Refused,
@@ -72,7 +73,7 @@ const SANDBOX: [Row; 7] = [
     ),
 ];
 
-const OBJECTS: [Row; 7] = [
+static OBJECTS: [Row; 7] = [
     row(
         "the drill's route deleted",
         Fault::Route,
@@ -92,11 +93,39 @@ const OBJECTS: [Row; 7] = [
     row("the filter deleted", Fault::Plugin, WITHOUT_FILTER, ROUTED),
 ];
 
-const CONTROL: [Row; 3] = [
+static CONTROL: [Row; 3] = [
     row("the controller killed", Fault::Controller, ANSWERED, ROUTED),
     row("istiod killed", Fault::Istiod, ANSWERED, ROUTED),
     row("the API server stopped", Fault::ApiServer, ANSWERED, ROUTED),
 ];
+
+/// On the Gateway API: what its own kinds have a part in, and what its drills and filter refer to. A
+/// rule of a guard without backends answers 500, of which the filter makes 503.
+const GATEWAY_API: [Fault; 9] = [
+    Fault::Refused,
+    Fault::Hangs,
+    Fault::NoEndpoints,
+    Fault::NoService,
+    Fault::Route,
+    Fault::Guard,
+    Fault::Policy,
+    Fault::Plugin,
+    Fault::Controller,
+];
+
+/// By HTTPS: a failure of each sort.
+const BY_TLS: [Fault; 3] = [Fault::Refused, Fault::Route, Fault::Plugin];
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    SANDBOX.iter().chain(&OBJECTS).chain(&CONTROL)
+}
+
+async fn run_some(shape: Shape, faults: &[Fault]) {
+    let mut ground = Ground::prepare(shape).await;
+    for row in rows().filter(|row| faults.contains(&row.fault)) {
+        run(&mut ground, row).await;
+    }
+}
 
 /// Runs one row, and looks at its ledger.
 async fn run(ground: &mut Ground, row: &Row) {
@@ -123,8 +152,8 @@ async fn run(ground: &mut Ground, row: &Row) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_no_failure_brings_a_drill_request_to_production_or_takes_one_of_its_own_away() {
-    let mut ground = Ground::prepare().await;
-    for row in SANDBOX.iter().chain(&OBJECTS).chain(&CONTROL) {
+    let mut ground = Ground::prepare(Shape::Istio).await;
+    for row in rows() {
         run(&mut ground, row).await;
     }
     let scene = &ground.stage.scene;
@@ -135,7 +164,14 @@ async fn under_load_no_failure_brings_a_drill_request_to_production_or_takes_one
     }
 }
 
-/// The hosts of an object of Istio's.
-fn first_host(object: &Value) -> Option<String> {
-    object["spec"]["hosts"][0].as_str().map(str::to_owned)
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_the_same_holds_for_failures_on_the_gateway_api() {
+    run_some(Shape::GatewayApi, &GATEWAY_API).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_by_https_the_same_holds_on_both_shapes() {
+    for shape in [Shape::IstioByTls, Shape::GatewayApiByTls] {
+        run_some(shape, &BY_TLS).await;
+    }
 }

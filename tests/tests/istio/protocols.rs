@@ -3,16 +3,19 @@
 use std::net::SocketAddr;
 
 use drill_context::HEADER_NAME;
-use drillgate_tests::istio::{KEY, Stage, claims, drill_request, signed};
+use drillgate_tests::istio::{KEY, Mesh, Stage, claims, drill_request, signed};
 use drillgate_tests::socket::{Echo, handshake};
-use drillgate_tests::{check_health, health_router};
+use drillgate_tests::{check_health, health_router, reported_health_router, watch_health};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use tonic::Code;
+use tonic_health::ServingStatus;
 
 use crate::ledger::ROUTED;
-use crate::{LIMIT, eventually, serving_both, started};
+use crate::production::PAST_THE_DRAIN;
+use crate::{LIMIT, eventually, serving_both, started, with_controller};
 
 const HOST: &str = "orders.example.com";
 
@@ -32,33 +35,54 @@ fn for_grpc(mut entry: Value) -> Value {
 async fn a_grpc_drill_is_routed_or_fails_by_a_grpc_status_and_never_by_productions() {
     let (production, sandbox) = (health_router("production"), health_router("sandbox"));
     let stage = serving_both(production.await, sandbox.await).await;
+    assert_drills_by_grpc(&stage, stage.gate()).await;
+}
+
+/// Production has a GRPCRoute there; the drill's HTTPRoute takes gRPC as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_the_gateway_api_a_grpc_drill_beside_a_grpc_route_of_productions_is_the_same() {
+    let mesh = Mesh::shared().await;
+    with_controller(mesh).await;
+    let routers = [
+        health_router("production").await,
+        health_router("sandbox").await,
+    ];
+    let stage = Stage::set_by_gateway_api_with(mesh, routers, false).await;
+    let mut route = stage.production_http_route();
+    stage.scene.delete(&route).await;
+    route["kind"] = json!("GRPCRoute");
+    stage.scene.apply(route).await;
+    assert_drills_by_grpc(&stage, stage.referring_gate()).await;
+}
+
+async fn assert_drills_by_grpc(stage: &Stage, gate: Value) {
     stage.scene.apply(for_grpc(stage.production_entry())).await;
     stage.scene.apply(for_grpc(stage.sandbox_entry())).await;
-    stage.install(stage.gate()).await;
+    stage.install(gate).await;
     let id = stage.drill().await;
     stage.until(&drill_request(&id), ROUTED).await;
     let context = signed(&claims(&id), KEY);
 
     eventually("production speaks gRPC", async || {
-        call(&stage, None, "production").await == Code::Ok
+        call(stage, None, "production").await == Code::Ok
     })
     .await;
     eventually("the sandbox speaks gRPC", async || {
-        call(&stage, Some(&context), "sandbox").await == Code::Ok
+        call(stage, Some(&context), "sandbox").await == Code::Ok
     })
     .await;
     // Each knows its own name alone.
-    assert_eq!(call(&stage, None, "sandbox").await, Code::NotFound);
+    assert_eq!(call(stage, None, "sandbox").await, Code::NotFound);
     assert_eq!(
-        call(&stage, Some(&context), "production").await,
+        call(stage, Some(&context), "production").await,
         Code::NotFound
     );
-    let refused = call(&stage, Some("forged"), "production").await;
+    let refused = call(stage, Some("forged"), "production").await;
     assert_eq!(refused, Code::PermissionDenied);
     stage.sandbox.down().await.unwrap();
-    let failed = call(&stage, Some(&context), "production").await;
+    let failed = call(stage, Some(&context), "production").await;
     assert_eq!(failed, Code::Unavailable);
-    assert_eq!(call(&stage, None, "production").await, Code::Ok);
+    assert_eq!(call(stage, None, "production").await, Code::Ok);
     assert_eq!(stage.production.drill_requests(), 0);
 }
 
@@ -84,7 +108,7 @@ async fn a_websocket_of_a_drill_is_the_sandboxs_and_one_of_productions_outlives_
     })
     .await;
     // What the gate did to the listeners has to be over.
-    tokio::time::sleep(crate::production::PAST_THE_DRAIN).await;
+    sleep(PAST_THE_DRAIN).await;
     let before = stage.gateway.listeners().await;
     let mut open = Open::at(stage.address()).await;
 
@@ -109,7 +133,7 @@ async fn a_websocket_of_a_drill_is_the_sandboxs_and_one_of_productions_outlives_
 
     stage.scene.delete(&stage.scene.drill("orders")).await;
     stage.scene.gone(&stage.scene.drill("orders")).await;
-    tokio::time::sleep(crate::production::PAST_THE_DRAIN).await;
+    sleep(PAST_THE_DRAIN).await;
     open.echoes().await;
     assert_eq!(stage.gateway.listeners().await, before);
     assert!(!of_drill(production.heads()), "{:?}", production.heads());
@@ -142,4 +166,46 @@ impl Open {
         self.0.read_exact(&mut back).await.expect("it is open");
         assert_eq!(&back, b"still");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grpc_stream_of_productions_that_was_open_before_the_drill_outlives_it() {
+    let (production, reporter) = reported_health_router("production").await;
+    let stage = serving_both(production, health_router("sandbox").await).await;
+    stage.scene.apply(for_grpc(stage.production_entry())).await;
+    stage.scene.apply(for_grpc(stage.sandbox_entry())).await;
+    stage.install(stage.gate()).await;
+    eventually("production speaks gRPC", async || {
+        call(&stage, None, "production").await == Code::Ok
+    })
+    .await;
+    // What the gate did to the listeners has to be over.
+    sleep(PAST_THE_DRAIN).await;
+    let before = stage.gateway.listeners().await;
+    let mut stream = watch_health(stage.address(), HOST, "production").await;
+    let mut told = async || {
+        let next = timeout(LIMIT, stream.message()).await.expect("a message");
+        next.expect("it goes on").expect("it goes on").status
+    };
+    assert_eq!(told().await, ServingStatus::Serving as i32);
+
+    let id = stage.drill().await;
+    let context = signed(&claims(&id), KEY);
+    eventually("the drill is routed", async || {
+        call(&stage, Some(&context), "sandbox").await == Code::Ok
+    })
+    .await;
+    reporter
+        .set_service_status("production", ServingStatus::NotServing)
+        .await;
+    assert_eq!(told().await, ServingStatus::NotServing as i32);
+    stage.scene.delete(&stage.scene.drill("orders")).await;
+    stage.scene.gone(&stage.scene.drill("orders")).await;
+    sleep(PAST_THE_DRAIN).await;
+    reporter
+        .set_service_status("production", ServingStatus::Serving)
+        .await;
+    assert_eq!(told().await, ServingStatus::Serving as i32);
+    assert_eq!(stage.gateway.listeners().await, before);
+    assert_eq!(stage.production.drill_requests(), 0);
 }

@@ -1,61 +1,20 @@
 //! The images, as a registry has them.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
+use drillgate_tests::registry::{self, Registry, push_images};
 use drillgate_tests::{MODULE_VARIABLE, binary};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::tools::{in_repository, printed, tool};
+use super::tools::{in_repository, printed};
 
-/// A registry on a loopback port; killed when dropped.
-struct Registry {
-    process: Child,
-    address: String,
-}
-
-impl Registry {
-    fn start() -> Registry {
-        let mut process = Command::new(tool("crane"))
-            .args(["registry", "serve", "--address", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut said = BufReader::new(process.stderr.take().unwrap());
-        said.read_line(&mut line).unwrap();
-        // It goes on to log each request.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        let port = line
-            .trim()
-            .rsplit(|c: char| !c.is_ascii_digit())
-            .next()
-            .unwrap_or_default();
-        assert!(!port.is_empty(), "{line}");
-        Registry {
-            process,
-            address: format!("127.0.0.1:{port}"),
-        }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _killed = self.process.kill();
-        let _ended = self.process.wait();
-    }
-}
-
+/// What crane printed.
 fn crane(arguments: &[&str]) -> Vec<u8> {
-    let output = Command::new(tool("crane"))
-        .args(arguments)
-        .output()
-        .unwrap();
+    let output = registry::crane(arguments);
     printed(&output);
     output.stdout
 }
@@ -71,23 +30,6 @@ fn stripped(folder: &Path) -> PathBuf {
     strip.arg("--strip-all").arg("-o").arg(&stripped);
     printed(&strip.arg(binary()).output().unwrap());
     stripped
-}
-
-/// Makes the images as `make images` does, and pushes them; what it printed.
-fn make(binary: &Path, out: &Path, repository: &str) -> String {
-    let output = Command::new(in_repository("manifests/images"))
-        .arg("--binary")
-        .arg(binary)
-        .arg("--module")
-        .arg(named(MODULE_VARIABLE))
-        .arg("--crane")
-        .arg(tool("crane"))
-        .arg("--out")
-        .arg(out)
-        .args(["--version", "1", "--push", repository])
-        .output()
-        .unwrap();
-    printed(&output)
 }
 
 /// The one file of an image, and its mode.
@@ -116,14 +58,12 @@ fn only_file(reference: &str, folder: &Path) -> (String, Vec<u8>) {
 fn what_is_pulled_is_what_was_built() {
     let registry = Registry::start();
     let folder = TempDir::new().unwrap();
-    let repository = format!("{}/drillgate", registry.address);
+    let repository = registry.repository();
     let (binary, out) = (stripped(folder.path()), folder.path().join("images"));
-    let first = make(&binary, &out, &repository);
-    assert_eq!(
-        make(&binary, &out, &repository),
-        first,
-        "the same files make another image"
-    );
+    let module = named(MODULE_VARIABLE);
+    let make = || push_images(&binary, &module, &out, &repository);
+    let first = make();
+    assert_eq!(make(), first, "the same files make another image");
 
     let filter = format!("{repository}/filter:1");
     crane(&["validate", "--remote", &filter]);

@@ -1,25 +1,13 @@
-//! Helm and crane, as `make packaging-tools` builds them, and the files that they are about.
+//! Helm, as `make packaging-tools` builds it, and the files that it is about.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use drillgate_tests::registry::packaging_tool;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The environment variable that names the folder of Helm and crane, by its absolute path.
-const PACKAGING_VARIABLE: &str = "DRILLGATE_PACKAGING";
-
-/// The path of Helm or crane.
-pub fn tool(name: &str) -> PathBuf {
-    let folder = PathBuf::from(std::env::var_os(PACKAGING_VARIABLE).unwrap_or_default());
-    let path = folder.join(name);
-    assert!(
-        path.is_absolute() && path.is_file(),
-        "{PACKAGING_VARIABLE} is {folder:?}, not the absolute path of a folder with {name}: \
-         run 'make packaging-tools' and name .tools/packaging, or run 'make integration'"
-    );
-    path
-}
+pub use drillgate_tests::registry::printed;
 
 /// A file or folder of the repository.
 pub fn in_repository(path: &str) -> PathBuf {
@@ -37,7 +25,7 @@ pub fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
     // It keeps files there, and would read the developer's own settings.
     let folder = TempDir::new().unwrap();
     let kubeconfig = kubeconfig.map_or_else(|| folder.path().join("none"), Path::to_owned);
-    Command::new(tool("helm"))
+    Command::new(packaging_tool("helm"))
         .args(arguments)
         .current_dir(in_repository(""))
         .env("HOME", folder.path())
@@ -47,14 +35,6 @@ pub fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
         .env("KUBECONFIG", kubeconfig)
         .output()
         .unwrap()
-}
-
-/// What a program printed, if it did what it was asked to.
-#[track_caller]
-pub fn printed(output: &Output) -> String {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The chart as it is rendered with further arguments, as text.

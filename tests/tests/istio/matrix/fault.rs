@@ -1,19 +1,19 @@
 //! The failures, and how each ends.
 
-use drillgate::api::{Drill, Phase};
 use drillgate::lab::{Behaviour, Request};
-use drillgate_tests::control_plane::Controller;
-use drillgate_tests::istio::{Mesh, Stage, drill_request};
-use drillgate_tests::load::Visits;
+use drillgate_tests::istio::drill_request;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::first_host;
-use crate::failures::{VIRTUAL_SERVICE, guard, named, policy, route};
+use super::ground::Ground;
+use crate::failures::{guard, policy, route};
 use crate::{controller, eventually};
 
 /// A host of the hostile VirtualService's that shows that the gateway has it.
 const HOSTILE: &str = "hostile.example.com";
+
+/// What Envoy counts where a circuit breaker lets a request go.
+const OVERFLOW: &str = "upstream_rq_pending_overflow";
 
 /// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,38 +54,7 @@ pub enum Fault {
     ApiServer,
 }
 
-/// A mesh of one's own with a drill that is active.
-pub struct Ground {
-    controller: Controller,
-    pub stage: Stage,
-    pub visits: Visits,
-    pub id: String,
-    mesh: Mesh,
-}
-
 impl Ground {
-    pub async fn prepare() -> Self {
-        let mesh = Mesh::start().await;
-        let controller = controller(&mesh).await;
-        let visits = Visits::default();
-        let stage = Stage::set_with(&mesh, visits.router(), visits.router()).await;
-        stage.install(stage.gate()).await;
-        let id = stage.drill_as(drill(&stage, 1000)).await;
-        Self {
-            controller,
-            stage,
-            visits,
-            id,
-            mesh,
-        }
-    }
-
-    /// The drill's own host, as it is now.
-    pub async fn own_host(&self) -> String {
-        let route = self.stage.scene.get(&route(&self.stage).await).await;
-        first_host(&route.unwrap().data).unwrap()
-    }
-
     /// Lets it fail. If an object of drillgate's is deleted: that, and the UID that it had.
     pub async fn inflict(&mut self, fault: Fault) -> Option<(Value, String)> {
         let (stage, scene) = (&self.stage, &self.stage.scene);
@@ -98,10 +67,19 @@ impl Ground {
             Fault::Ejected => {
                 let failing = Behaviour::Status(StatusCode::INTERNAL_SERVER_ERROR);
                 stage.sandbox.behave(failing);
+                eventually("Envoy has left the endpoint out", async || {
+                    self.counted("outlier_detection\\.ejections_active").await > 0
+                })
+                .await;
             }
             Fault::Overloaded => {
+                let before = self.counted(OVERFLOW).await;
                 self.limit(1).await;
                 self.visits.let_sandbox_hang(true);
+                eventually("Envoy has let requests go for the limit", async || {
+                    self.counted(OVERFLOW).await > before
+                })
+                .await;
             }
             Fault::Hostile => {
                 scene.apply(self.hostile().await).await;
@@ -166,34 +144,10 @@ impl Ground {
         }
     }
 
-    /// Edits the drill's circuit breaker, and waits until the gateway has it.
-    async fn limit(&self, requests: u32) {
-        let stage = &self.stage;
-        stage.scene.apply(drill(stage, requests)).await;
-        eventually("the gateway has the limit", async || {
-            let cluster = stage.gateway.cluster(&stage.sandbox_host(), 80).await;
-            let limits = &cluster.unwrap_or_default()["circuit_breakers"]["thresholds"][0];
-            limits["max_requests"] == requests
-        })
-        .await;
-    }
-
     async fn hostile(&self) -> Value {
         let all = json!([{"route": [self.stage.to_production()]}]);
         let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
         self.stage.production_routes("hostile", hosts, all)
-    }
-
-    /// The drill's DestinationRule.
-    async fn rule(&self) -> Value {
-        let scene = &self.stage.scene;
-        let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
-        let objects = scene.drill_until("orders", active).await.status.unwrap();
-        let mut objects = objects.objects.into_iter();
-        let rule = objects.find(|object| object.kind == "DestinationRule");
-        let kind = (VIRTUAL_SERVICE.0, "DestinationRule");
-        let namespace = rule.unwrap();
-        named(kind, &namespace.namespace, &namespace.name)
     }
 
     async fn delete(&self, object: Value) -> (Value, String) {
@@ -206,16 +160,4 @@ impl Ground {
         let found = self.stage.scene.get(object).await?;
         found.metadata.uid
     }
-}
-
-/// A drill whose requests are answered for soon, and that lets so many through at once.
-fn drill(stage: &Stage, requests: u32) -> Value {
-    let mut drill = stage.scene.drill("orders");
-    drill["spec"]["routes"][0]["timeout"] = json!("2s");
-    drill["spec"]["routes"][0]["retries"] = json!({"attempts": 0});
-    drill["spec"]["circuitBreaker"] = json!({
-        "maxConnections": requests, "maxPendingRequests": requests, "maxRequests": requests,
-        "interval": "1s", "baseEjectionTime": "1s",
-    });
-    drill
 }
