@@ -19,6 +19,8 @@ WASM   := wasm32-wasip1
 STATIC := x86_64-unknown-linux-musl
 TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
 TOOLS  := $(CURDIR)/.tools
+# Where the demos leave their evidence.
+EVIDENCE := $(TARGET)/evidence
 STEP   := @printf '==> %s\n'
 
 export DRILLGATE_ENVOY  := $(TOOLS)/envoy-$(ENVOY)/envoy
@@ -43,8 +45,9 @@ export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/t
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
-demo: tools module binary ## play one drill, step by step, on a real Envoy (ARGS=--keep leaves it up)
-	@$(TARGET)/debug/drillgate demo $(ARGS)
+demo: tools module databases binary ## play one drill, step by step, on a real Envoy and PostgreSQL (ARGS=--keep leaves it up)
+	@rm -rf $(EVIDENCE) $(EVIDENCE).pub.jwk
+	@$(TARGET)/debug/drillgate demo --evidence $(EVIDENCE) $(ARGS)
 
 istio-demo: tools module control-plane istio packaging-tools binary ## the same on a real Istio, with the controller (builds it, once)
 	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
@@ -86,7 +89,7 @@ EDGE := $(filter-out commands control_plane controller databases interop istio p
 	$(patsubst tests/tests/%.rs,%,$(wildcard tests/tests/*.rs)) \
 	$(patsubst tests/tests/%/main.rs,%,$(wildcard tests/tests/*/main.rs))))
 
-edge: tools module ## the suites that need nothing but Envoy (ENVOY=1.36 for an older one)
+edge: tools module databases ## the suites that need nothing but Envoy (ENVOY=1.36 for an older one), and the demo
 	$(STEP) 'suites on Envoy $(ENVOY)'
 	@$(CARGO) test --package drillgate-tests $(addprefix --test ,$(EDGE))
 	@$(CARGO) test --package drillgate --test demo

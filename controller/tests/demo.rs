@@ -55,6 +55,18 @@ fn a_drill_that_holds_shows_each_step_the_records_and_an_even_ledger() {
         assert!(line.contains(answer), "{line}");
     }
     assert!(shown.contains("ledger: balances"), "{shown}");
+    for check in [
+        "an-order-is-served",
+        "schema",
+        "all-orders",
+        "age",
+        "receipt",
+    ] {
+        let line = shown.lines().find(|line| line.contains(check));
+        let line = line.unwrap_or_else(|| panic!("no check {check} in {shown}"));
+        assert!(line.contains("passed"), "{line}");
+    }
+    assert!(shown.contains("a wrong restore was found out"), "{shown}");
     assert!(shown.contains("every step and the ledger hold"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "colours without a terminal");
 }
@@ -72,6 +84,28 @@ fn json_has_the_same_for_programs() {
     assert_eq!(ledger["productionWithHeader"], 0);
     assert_eq!(ledger["sandbox"], ledger["dueToSandbox"]);
     assert_eq!(report["audit"].as_array().map(Vec::len), Some(10));
+    let proof = &report["proof"];
+    assert_eq!(proof["astray"]["verdict"], "failed");
+    let ledger = &proof["record"]["ledger"];
+    assert_eq!(ledger["sandbox"]["number"], ledger["routed"]["number"]);
+    assert_eq!(ledger["production"]["number"], 0);
+}
+
+#[test]
+fn its_evidence_is_what_its_key_has_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = folder.path().join("evidence");
+    let (code, _, progress) = run(demo().arg("--evidence").arg(&evidence));
+    assert_eq!(code, Some(0), "{progress}");
+    assert!(progress.contains("report.html"), "{progress}");
+    let line = progress
+        .lines()
+        .find_map(|line| line.split_once("verify it with: "));
+    let verified = shell(line.expect("how to verify it").1);
+    assert!(verified.contains("verdict      passed"), "{verified}");
+    let (code, _, said) = run(demo().arg("--evidence").arg(&evidence));
+    assert_eq!(code, Some(2), "evidence is never overwritten");
+    assert!(said.contains("evidence"), "{said}");
 }
 
 #[test]
@@ -96,6 +130,10 @@ fn what_is_missing_is_named_with_the_command_that_mends_it() {
     assert_eq!(code, Some(2));
     assert!(said.contains("/nowhere/envoy"), "{said}");
     assert!(said.contains("make tools"), "{said}");
+    let (code, _, said) = run(demo().args(["--databases", "/nowhere/databases"]));
+    assert_eq!(code, Some(2));
+    assert!(said.contains("/nowhere/databases"), "{said}");
+    assert!(said.contains("make databases"), "{said}");
 }
 
 /// The children of a process, such as its Envoy.

@@ -107,7 +107,7 @@ fn judged(newest: Newest, look: Look, rpo: Option<Duration>) -> Tried {
     } else if at.duration_since(look.recovery_started) > CLOCKS {
         Tried::failed(format!(
             "the newest data is of {at}{zone}, after the recovery began at {}: it is not from the backup. Let the query leave out what was written since (column <= '{{recoveryStarted}}')",
-            look.recovery_started
+            look.began()
         ))
     } else {
         aged(at, zone, look, rpo)
@@ -121,7 +121,7 @@ fn aged(at: Timestamp, zone: &str, look: Look, rpo: Option<Duration>) -> Tried {
     let seconds = age.as_secs();
     let found = format!(
         "the newest data is of {at}{zone}, {seconds}s before the recovery began at {}",
-        look.recovery_started
+        look.began()
     );
     let tried = match rpo {
         Some(rpo) if age > rpo => Tried::failed(format!(

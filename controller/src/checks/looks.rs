@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
 use super::database::{Databases, Failure, Reader, Replica};
 use super::outcome::Tried;
 use super::{freshness, receipt, schema_version, sql};
 use crate::api::Check;
+use crate::resources::metadata::rfc3339;
 
 /// What stands in a query for when the recovery began.
 const RECOVERY_STARTED: &str = "{recoveryStarted}";
@@ -24,6 +26,11 @@ pub(super) struct Look {
 }
 
 impl Look {
+    /// When the recovery began, as it is told.
+    pub fn began(&self) -> String {
+        rfc3339(&Time(self.recovery_started))
+    }
+
     /// `query` with the time in place. Without a zone both engines take it: the connection's is UTC.
     pub fn filled_in(&self, query: &str) -> String {
         let started = self.recovery_started.strftime("%Y-%m-%d %H:%M:%S");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::lab;
+use crate::{lab, proxy};
 
 /// Why the demo cannot be played. That a step differs is no error, but a report.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub enum Error {
     NoIdentity(String),
     /// A part of the lab did not start, or did not take a change.
     Lab(lab::Error),
+    /// Nobody can ask the edge.
+    Proxy(proxy::Error),
 }
 
 impl fmt::Display for Error {
@@ -29,6 +31,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot make the drill's key and UUID: {reason}")
             }
             Error::Lab(error) => error.fmt(f),
+            Error::Proxy(error) => error.fmt(f),
         }
     }
 }
@@ -39,6 +42,12 @@ impl std::error::Error for Error {
             Error::Lab(error) => error.source(),
             _ => None,
         }
+    }
+}
+
+impl From<proxy::Error> for Error {
+    fn from(error: proxy::Error) -> Error {
+        Error::Proxy(error)
     }
 }
 

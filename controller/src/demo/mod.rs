@@ -5,6 +5,7 @@
 //! is shown is the caller's.
 
 mod error;
+mod proof;
 mod report;
 mod script;
 mod stage;
@@ -12,8 +13,13 @@ mod stage;
 use std::path::PathBuf;
 
 pub use error::Error;
+pub use proof::Proof;
 pub use report::{Answer, Answerer, Ledger, Report, StepReport};
 pub use stage::Stage;
+
+use crate::checks::outcome::Outcome;
+use crate::evidence::record::Control;
+use crate::lab::postgres::Programs;
 
 /// What the demo needs.
 #[derive(Debug, Clone)]
@@ -22,6 +28,8 @@ pub struct Options {
     pub envoy: Option<PathBuf>,
     /// The filter's wasm module.
     pub module: PathBuf,
+    /// PostgreSQL, for a drill that restores a database; without it there is none.
+    pub postgres: Option<Programs>,
     /// The current time in seconds of the Unix epoch.
     pub clock: fn() -> i64,
 }
@@ -33,6 +41,12 @@ pub enum Event<'a> {
     Doing(&'a str),
     /// A step is over.
     Step(&'a StepReport),
+    /// All steps are over: what came of them.
+    Report(&'a Report),
+    /// The edge was tried with what it has to refuse.
+    Controls(&'a [Control]),
+    /// A check has ended.
+    Check(&'a Outcome),
 }
 
 /// Plays the drill and leaves the stage standing, so that it can be looked at.
@@ -64,6 +78,12 @@ pub async fn play(
     tell(Event::Doing("reading the audit records and the ledger"));
     let audit = stage.audit(drill_requests).await?;
     let ledger = stage.ledger(&steps, audit.len());
-    let report = Report::new(stage.drill(), steps, audit, ledger);
+    let mut report = Report::new(stage.drill(), steps, audit, ledger);
+    tell(Event::Report(&report));
+    if let Some(programs) = &options.postgres {
+        let (proof, shop) = proof::play(&mut stage, programs, tell).await?;
+        report = report.with(proof);
+        stage.keep(shop);
+    }
     Ok((stage, report))
 }

@@ -6,6 +6,7 @@ use drill_context::DrillId;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::proof::Proof;
 use super::script::{Context, Step};
 
 /// Who answered a request.
@@ -130,7 +131,7 @@ impl Ledger {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether every step and the ledger hold.
+    /// Whether every step and the ledger hold, and the drill with the database if there is one.
     pub holds: bool,
     /// The drill.
     pub drill: String,
@@ -140,6 +141,9 @@ pub struct Report {
     pub audit: Vec<Value>,
     /// The ledger.
     pub ledger: Ledger,
+    /// The drill that restored a database; nothing without a PostgreSQL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Proof>,
 }
 
 impl Report {
@@ -155,10 +159,18 @@ impl Report {
             steps,
             audit,
             ledger,
+            proof: None,
         }
     }
 
-    /// Whether every step and the ledger hold.
+    /// The same with a drill that restored a database.
+    pub(super) fn with(mut self, proof: Proof) -> Report {
+        self.holds = self.holds && proof.holds();
+        self.proof = Some(proof);
+        self
+    }
+
+    /// Whether every step and the ledger hold, and the drill with the database if there is one.
     pub fn holds(&self) -> bool {
         self.holds
     }

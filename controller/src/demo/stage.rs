@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::proof::Shop;
 use super::report::{Answer, Answerer, Ledger, StepReport};
 use super::script::{Change, Context, HOST, Step};
 use super::{Error, Options};
@@ -18,13 +19,13 @@ use crate::lab::{
 use crate::route_key;
 
 /// The environment that the drill is in.
-const ENVIRONMENT: &str = "orders-dr";
+pub(super) const ENVIRONMENT: &str = "orders-dr";
 
 const KID: &str = "demo";
 const SANDBOX: &str = "sandbox";
 
 /// How long the drill would last, in seconds.
-const TTL: i64 = 3600;
+pub(super) const TTL: i64 = 3600;
 
 /// How long audit records may take to reach the log.
 const AUDIT_LIMIT: Duration = Duration::from_secs(5);
@@ -46,6 +47,8 @@ pub struct Stage {
     /// Another key of the same name: a forger's.
     forged_key: Jwk,
     clock: fn() -> i64,
+    /// What stands behind the edge in place of the two, once a database was restored.
+    shop: Option<Shop>,
 }
 
 impl Stage {
@@ -80,6 +83,7 @@ impl Stage {
             key,
             forged_key: generate_key()?,
             clock: options.clock,
+            shop: None,
         })
     }
 
@@ -106,6 +110,29 @@ impl Stage {
     /// The key that the gate accepts.
     pub fn key(&self) -> &Jwk {
         &self.key
+    }
+
+    /// Keeps it up as long as the stage.
+    pub(super) fn keep(&mut self, shop: Shop) {
+        self.shop = Some(shop);
+    }
+
+    /// A forger's key, which has the name of the gate's.
+    pub(super) fn forged_key(&self) -> &Jwk {
+        &self.forged_key
+    }
+
+    /// Lets the edge send users to `production`, and a drill of another hour to `sandbox`.
+    pub(super) async fn serve(
+        &mut self,
+        production: &Upstream,
+        sandbox: &Upstream,
+    ) -> Result<(), Error> {
+        let mut edge = self.gateway.edge().clone();
+        edge.production = Edge::new(production.address()).production;
+        edge.sandboxes = vec![Cluster::new(SANDBOX, [sandbox.address()])];
+        self.gateway.apply(edge).await?;
+        self.restart_drill().await
     }
 
     /// Starts the drill again, after its end was played, for another hour.
@@ -141,7 +168,7 @@ impl Stage {
     }
 
     /// Gives the drill this end, or removes its routes and its entry in the active list.
-    async fn set_drill(&mut self, ends: Option<i64>) -> Result<(), Error> {
+    pub(super) async fn set_drill(&mut self, ends: Option<i64>) -> Result<(), Error> {
         self.generation += 1;
         let drill = ends.map(|ends| (self.drill, self.route_key.as_str(), ends));
         self.module.configuration = configuration(&self.key, self.generation, drill);
@@ -224,6 +251,7 @@ fn configuration(key: &Jwk, generation: u64, drill: Option<(DrillId, &str, i64)>
             "environment": ENVIRONMENT,
             "routeKey": route_key,
             "notAfter": ends,
+            "hosts": [HOST],
         }}),
         None => json!({}),
     };

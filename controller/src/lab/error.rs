@@ -52,6 +52,8 @@ pub enum Error {
         /// Envoy's own words.
         reason: String,
     },
+    /// A database did not come up, or refused something.
+    Database(String),
     /// A request got no answer that could be read.
     Request {
         /// Where it was sent.
@@ -105,6 +107,7 @@ impl fmt::Display for Error {
             Self::Rejected { resource, reason } => {
                 write!(f, "envoy rejected the {resource} configuration: {reason}")
             }
+            Self::Database(reason) => f.write_str(reason),
             Self::Request { address, reason } => {
                 write!(f, "no answer from {address}: {reason}")
             }

@@ -19,6 +19,7 @@ mod extension;
 mod gateway;
 mod guard;
 mod listener;
+pub mod postgres;
 mod routes;
 mod seen;
 mod upstream;

@@ -235,8 +235,8 @@ mod tests {
     #[test]
     fn what_the_readme_shows_a_dba_makes_sense() {
         let readme = include_str!("../../../../README.md");
-        let begins = readme.find("# drill.yaml, below `spec`").unwrap();
-        let shown = readme[begins..].split("```").next().unwrap();
+        let (_, shown) = readme.split_once("# drill.yaml, below `spec`").unwrap();
+        let (shown, _) = shown.split_once("```").unwrap();
         let spec = format!(
             "gateRef: {{name: edge}}\nenvironment: orders-dr\nttl: 30m\nroutes: [{{host: orders.example.com, sandbox: {{host: orders, port: 80}}}}]\n{shown}"
         );
