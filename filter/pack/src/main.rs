@@ -15,7 +15,8 @@ use walrus::{Module, ModuleConfig, passes};
 /// What the proxy must find: the ABI's version, memory, and the callbacks that do something.
 ///
 /// `proxy_on_done` is not among them: a proxy that does not find it takes the stream for done.
-const EXPORTS: [&str; 10] = [
+/// Nor is `proxy_on_log`: what it would do is done in `proxy_on_delete`.
+const EXPORTS: [&str; 9] = [
     "memory",
     "_initialize",
     "proxy_abi_version_0_2_1",
@@ -24,7 +25,6 @@ const EXPORTS: [&str; 10] = [
     "proxy_on_configure",
     "proxy_on_request_headers",
     "proxy_on_response_headers",
-    "proxy_on_log",
     "proxy_on_delete",
 ];
 

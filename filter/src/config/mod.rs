@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use drill_context::{Algorithm, DrillId, KeyId, Keyring, Limits, Reason, json, verify};
+use drill_context::{DrillId, KeyId, Keyring, Limits, Reason, json, verify};
 
 use crate::authority::is_label;
 use crate::cache::{Authentic, TokenCache};
@@ -151,8 +151,8 @@ impl Gate {
         self.drills.values().filter(active).count()
     }
 
-    /// Verifies a token and reads its claims. What an Ed25519 signature has shown once is
-    /// remembered; nothing is remembered of a token that was refused.
+    /// Verifies a token and reads its claims. What a signature has shown once is remembered;
+    /// nothing is remembered of a token that was refused.
     ///
     /// # Errors
     /// The reason; with the key's name where the signature holds and the claims do not.
@@ -167,17 +167,12 @@ impl Gate {
         let claims = verified
             .claims()
             .map_err(|reason| (reason, Some(verified.kid().clone())))?;
-        let kid = verified.kid().clone();
-        let key = self.keyring.get(kid.as_str());
-        let costly = key.is_some_and(|key| key.algorithm() == Algorithm::Ed25519);
         let authentic = Rc::new(Authentic {
-            kid,
+            kid: verified.kid().clone(),
             token_type: verified.token_type(),
             claims,
         });
-        if costly {
-            self.verified.borrow_mut().insert(token, authentic.clone());
-        }
+        self.verified.borrow_mut().insert(token, authentic.clone());
         Ok(authentic)
     }
 }
