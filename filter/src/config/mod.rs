@@ -32,7 +32,6 @@ mod keys;
 mod members;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -41,6 +40,7 @@ use drill_context::{DrillId, KeyId, Keyring, Limits, Reason, json, verify};
 use crate::authority::is_label;
 use crate::cache::{Authentic, TokenCache};
 use crate::host::LogLevel;
+use drills::Drills;
 use members::Members;
 
 pub use drills::{ActiveDrill, Mode, RouteKey};
@@ -91,7 +91,7 @@ pub struct Gate {
     pub(crate) limits: Limits,
     pub(crate) audit: AuditSettings,
     keyring: Keyring,
-    drills: BTreeMap<DrillId, ActiveDrill>,
+    drills: Drills,
     verified: RefCell<TokenCache>,
 }
 
@@ -142,13 +142,13 @@ impl Gate {
 
     /// The active drill with this UUID. Its end may have come: see [`ActiveDrill::not_after`].
     pub fn drill(&self, id: DrillId) -> Option<&ActiveDrill> {
-        self.drills.get(&id)
+        self.drills.get(id)
     }
 
     /// How many drills have not ended at `now`, in seconds of the Unix epoch.
     pub fn active_drills(&self, now: i64) -> usize {
         let active = |drill: &&ActiveDrill| now < drill.not_after;
-        self.drills.values().filter(active).count()
+        self.drills.all().filter(active).count()
     }
 
     /// Verifies a token and reads its claims. What a signature has shown once is remembered;
