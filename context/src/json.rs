@@ -5,7 +5,6 @@
 //! the second name is spelled with escapes.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -151,8 +150,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
 /// A name that two members have.
 fn duplicate<'n>(members: &'n [(Cow<'_, str>, Value<'_>)]) -> Option<&'n str> {
     let mut names = members.iter().map(|(name, _)| name.as_ref());
-    // A token has a handful of members: comparing them is quicker than a set. A configuration
-    // may have a thousand drills.
+    // A token has a handful of members: comparing them is quicker than sorting. A configuration
+    // may have a thousand drills, and mostly has them in order.
     if members.len() <= 16 {
         while let Some(name) = names.next() {
             if names.clone().any(|other| other == name) {
@@ -161,8 +160,14 @@ fn duplicate<'n>(members: &'n [(Cow<'_, str>, Value<'_>)]) -> Option<&'n str> {
         }
         return None;
     }
-    let mut seen = BTreeSet::new();
-    names.find(|name| !seen.insert(*name))
+    let mut seen = Vec::with_capacity(members.len());
+    names.find(|name| match seen.binary_search(name) {
+        Ok(_) => true,
+        Err(at) => {
+            seen.insert(at, *name);
+            false
+        }
+    })
 }
 
 /// A member's name, borrowed where it holds no escapes.

@@ -113,8 +113,13 @@ impl HttpContext for Stream {
         self.exchange.on_response(&self.proxy);
         Action::Continue
     }
+}
 
-    fn on_log(&mut self) {
+/// The SDK drops a stream in `proxy_on_delete`, which every stream needs, and where the proxy
+/// still answers for it. `proxy_on_log` comes just before and would be one more entry into the
+/// VM for each request, also for those of production.
+impl Drop for Stream {
+    fn drop(&mut self) {
         self.exchange.on_end(&self.proxy);
     }
 }

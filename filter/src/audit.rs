@@ -1,11 +1,9 @@
 //! The audit record: one flat JSON line for each drill request.
 
-use drill_context::{KeyId, TokenId};
-use serde::Serialize;
-
 use crate::Verdict;
 use crate::decision::{Headers, Subject, values};
 use crate::host::Host;
+use crate::json::Object;
 
 /// What is known of a drill request when it arrives. Texts are bounded, and safe in a log.
 #[derive(Debug, Default)]
@@ -40,71 +38,40 @@ pub(crate) fn record(
     generation: u64,
     host: &impl Host,
 ) -> String {
+    let mut record = Object::new();
+    record.text("event", "drill-request");
+    record.text("verdict", verdict.class());
+    if let Verdict::Refused(refusal) = verdict {
+        record.text("reason", refusal.code());
+    }
     let claims = subject.claims();
-    let record = Record {
-        event: "drill-request",
-        verdict: verdict.class(),
-        reason: match verdict {
-            Verdict::Refused(refusal) => Some(refusal.code()),
-            _ => None,
-        },
-        drill: claims.map(|claims| claims.drill.to_string()),
-        environment: claims.map(|claims| claims.environment.as_str()),
-        kid: subject.kid().map(KeyId::as_str),
-        jti: claims.and_then(|claims| claims.token_id.as_ref().map(TokenId::as_str)),
-        method: &request.method,
-        authority: &request.authority,
-        path: &request.path,
-        status: integer(host, &["response", "code"]),
-        code_details: text(host, &["response", "code_details"]),
-        upstream_cluster: if was_steered(verdict) {
-            text(host, &["xds", "cluster_name"])
-        } else {
-            String::new()
-        },
-        duration_ms: integer(host, &["request", "duration"]).map(|n| n / 1_000_000),
-        request_id: &request.request_id,
-        source_address: text(host, &["source", "address"]),
-        generation,
-    };
-    // Texts and numbers always can be written as JSON.
-    serde_json::to_string(&record).unwrap_or_default()
-}
-
-/// The fields in the order in which they are written. An empty text is one that is not known.
-#[derive(Serialize)]
-struct Record<'a> {
-    event: &'a str,
-    verdict: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    drill: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    environment: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jti: Option<&'a str>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    method: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    authority: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    path: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<i64>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    code_details: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    upstream_cluster: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    duration_ms: Option<i64>,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    source_address: String,
-    generation: u64,
+    if let Some(claims) = claims {
+        record.text("drill", &claims.drill.to_string());
+        record.text("environment", claims.environment.as_str());
+    }
+    if let Some(kid) = subject.kid() {
+        record.text("kid", kid.as_str());
+    }
+    if let Some(id) = claims.and_then(|claims| claims.token_id.as_ref()) {
+        record.text("jti", id.as_str());
+    }
+    record.known("method", &request.method);
+    record.known("authority", &request.authority);
+    record.known("path", &request.path);
+    if let Some(status) = integer(host, &["response", "code"]) {
+        record.number("status", status);
+    }
+    record.known("code_details", &text(host, &["response", "code_details"]));
+    if was_steered(verdict) {
+        record.known("upstream_cluster", &text(host, &["xds", "cluster_name"]));
+    }
+    if let Some(nanoseconds) = integer(host, &["request", "duration"]) {
+        record.number("duration_ms", nanoseconds / 1_000_000);
+    }
+    record.known("request_id", &request.request_id);
+    record.known("source_address", &text(host, &["source", "address"]));
+    record.number("generation", generation);
+    record.finish()
 }
 
 /// Whether an upstream was in question. For a refused request the proxy still names the cluster

@@ -7,6 +7,7 @@ use drill_context::{Claims, HEADER_NAME, KeyId, Reason, TokenType, single_value}
 
 use crate::cache::Authentic;
 use crate::config::{ActiveDrill, Gate, Mode, RouteKey};
+use crate::host::HostError;
 use crate::{Refusal, authority};
 
 /// The request's headers: names in lower case, repeated ones each time.
@@ -33,8 +34,11 @@ pub(crate) enum Steering {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Steer(Steering),
-    /// With what would come of a request of the drill that the probe names.
-    AnswerProbe(Result<(), Reason>),
+    AnswerProbe {
+        active_drills: usize,
+        /// What would come of a request of the drill that the probe names.
+        drill: Result<(), Reason>,
+    },
 }
 
 /// What a signature has shown about a request, also about one that is then refused.
@@ -57,7 +61,8 @@ impl Subject {
     }
 }
 
-/// Decides on a request that carries the header; `now` in seconds of the Unix epoch.
+/// Decides on a request that carries the header; `now` gives seconds of the Unix epoch, and is
+/// asked only once the signature has held.
 ///
 /// `subject` is filled as far as the request can be believed.
 ///
@@ -66,7 +71,7 @@ impl Subject {
 pub(crate) fn decide(
     gate: &Gate,
     headers: &Headers,
-    now: i64,
+    now: impl FnOnce() -> Result<i64, HostError>,
     subject: &mut Subject,
 ) -> Result<Action, Refusal> {
     let value = single_value(values(headers, HEADER_NAME))?;
@@ -75,11 +80,13 @@ pub(crate) fn decide(
         reason
     })?;
     let token = &**subject.token.insert(token);
+    let now = now().map_err(|HostError| Refusal::EdgeError)?;
     gate.limits.check(&token.claims, now)?;
     match token.token_type {
-        TokenType::Probe => Ok(Action::AnswerProbe(
-            admit(gate, &token.claims, now).map(|_| ()),
-        )),
+        TokenType::Probe => Ok(Action::AnswerProbe {
+            active_drills: gate.active_drills(now),
+            drill: admit(gate, &token.claims, now).map(|_| ()),
+        }),
         TokenType::Drill => {
             let drill = admit(gate, &token.claims, now)?;
             steer(gate, drill, headers).map(Action::Steer)

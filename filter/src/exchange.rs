@@ -66,7 +66,7 @@ impl Exchange {
         };
         drill.verdict = match self.act(host, headers.as_deref(), &mut drill.subject) {
             Ok(Action::Steer(_)) => Verdict::Unanswered,
-            Ok(Action::AnswerProbe(_)) => Verdict::Probe,
+            Ok(Action::AnswerProbe { .. }) => Verdict::Probe,
             Err(refusal) => {
                 // Answered or not, it stops here: a request that hangs is not served either.
                 let _ = host.reply(&reply::refusal(refusal, drill.grpc));
@@ -98,16 +98,16 @@ impl Exchange {
         headers: Result<&Headers, &HostError>,
         subject: &mut Subject,
     ) -> Result<Action, Refusal> {
-        let (Some(gate), Ok(headers), Ok(now)) = (&self.gate, headers, host.now()) else {
+        let (Some(gate), Ok(headers)) = (&self.gate, headers) else {
             return Err(Refusal::EdgeError);
         };
-        let action = decide(gate, headers, now, subject)?;
+        let action = decide(gate, headers, || host.now(), subject)?;
         let done = match &action {
             Action::Steer(way) => steer(host, headers, subject, way),
-            Action::AnswerProbe(drill) => {
-                let active = gate.active_drills(now);
-                host.reply(&reply::probe(gate.generation, active, *drill))
-            }
+            Action::AnswerProbe {
+                active_drills,
+                drill,
+            } => host.reply(&reply::probe(gate.generation, *active_drills, *drill)),
         };
         done.map_err(|HostError| Refusal::EdgeError)?;
         Ok(action)

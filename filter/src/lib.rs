@@ -23,6 +23,7 @@ mod config;
 mod decision;
 mod exchange;
 mod host;
+mod json;
 mod reply;
 mod verdict;
 

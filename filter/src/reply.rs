@@ -1,8 +1,8 @@
 //! What the filter answers in place of an upstream.
 
 use drill_context::Reason;
-use serde::Serialize;
 
+use crate::json::Object;
 use crate::{Refusal, Verdict};
 
 /// The response header that names the verdict.
@@ -50,21 +50,15 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
             headers: vec![verdict],
         };
     }
-    #[derive(Serialize)]
-    struct Problem {
-        r#type: String,
-        title: &'static str,
-        status: u16,
-        detail: &'static str,
-        code: &'static str,
-    }
-    let body = Problem {
-        r#type: ["tag:drillgate.dev,2026:", refusal.code()].concat(),
-        title: "drill request refused",
-        status: refusal.status(),
-        detail: refusal.explanation(),
-        code: refusal.code(),
-    };
+    let mut body = Object::new();
+    body.text(
+        "type",
+        &["tag:drillgate.dev,2026:", refusal.code()].concat(),
+    );
+    body.text("title", "drill request refused");
+    body.number("status", refusal.status());
+    body.text("detail", refusal.explanation());
+    body.text("code", refusal.code());
     Reply::Http {
         status: refusal.status(),
         headers: vec![
@@ -72,7 +66,7 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
             ("cache-control", "no-store"),
             verdict,
         ],
-        body: written(&body),
+        body: body.finish(),
     }
 }
 
@@ -80,23 +74,11 @@ pub(crate) fn refusal(refusal: Refusal, grpc: bool) -> Reply {
 ///
 /// `drill` is about the drill that the probe names: a controller asks whether it is known here.
 pub(crate) fn probe(generation: u64, active_drills: usize, drill: Result<(), Reason>) -> Reply {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Running {
-        generation: u64,
-        version: &'static str,
-        active_drills: usize,
-        drill: &'static str,
-    }
-    let body = Running {
-        generation,
-        version: env!("CARGO_PKG_VERSION"),
-        active_drills,
-        drill: match drill {
-            Ok(()) => "active",
-            Err(reason) => reason.code(),
-        },
-    };
+    let mut body = Object::new();
+    body.number("generation", generation);
+    body.text("version", env!("CARGO_PKG_VERSION"));
+    body.number("activeDrills", active_drills);
+    body.text("drill", drill.map_or_else(Reason::code, |()| "active"));
     Reply::Http {
         status: 200,
         headers: vec![
@@ -104,13 +86,8 @@ pub(crate) fn probe(generation: u64, active_drills: usize, drill: Result<(), Rea
             ("cache-control", "no-store"),
             (VERDICT_HEADER, Verdict::Probe.code()),
         ],
-        body: written(&body),
+        body: body.finish(),
     }
-}
-
-/// Texts and numbers always can be written as JSON.
-fn written(body: &impl Serialize) -> String {
-    serde_json::to_string(body).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -174,16 +174,19 @@ async fn keys_are_rotated_without_a_pause() {
 #[tokio::test]
 async fn a_token_that_was_verified_before_is_refused_once_its_key_is_gone() {
     let mut harness = gate::gate(|_| {}).await;
-    let token = sign(&gate::key(ED25519), TokenType::Drill, &gate::claims());
-    for _ in 0..2 {
-        assert_eq!(with_token(&harness, &token).await, ROUTED);
+    for (generation, gone, left) in [(2, ED25519, HS256), (4, HS256, ED25519)] {
+        let token = sign(&gate::key(gone), TokenType::Drill, &gate::claims());
+        for _ in 0..2 {
+            assert_eq!(with_token(&harness, &token).await, ROUTED);
+        }
+        let key = gate::good(1)["keys"][left].clone();
+        harness
+            .configure(with(generation, "/keys", json!({left: key})))
+            .await;
+        assert_eq!(with_token(&harness, &token).await, UNKNOWN_KEY);
+        assert_eq!(signed_with(&harness, left).await, ROUTED);
+        harness.configure(gate::good(generation + 1)).await;
     }
-    let secret = gate::good(1)["keys"][HS256].clone();
-    harness
-        .configure(with(2, "/keys", json!({HS256: secret})))
-        .await;
-    assert_eq!(with_token(&harness, &token).await, UNKNOWN_KEY);
-    assert_eq!(signed_with(&harness, HS256).await, ROUTED);
     harness.assert_production_untouched(HOST).await;
 }
 

@@ -1,6 +1,5 @@
 //! `drills`: the active list, a map from drill UUID to what the edge needs to know of it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -74,9 +73,24 @@ impl ActiveDrill {
     }
 }
 
-pub(super) fn read(entries: Members) -> Result<BTreeMap<DrillId, ActiveDrill>, ConfigError> {
-    let mut drills = BTreeMap::new();
-    let mut route_keys = BTreeSet::new();
+/// The drills in the order of their ids, in which they are found.
+#[derive(Debug, Default)]
+pub(super) struct Drills(Vec<(DrillId, ActiveDrill)>);
+
+impl Drills {
+    pub(super) fn get(&self, id: DrillId) -> Option<&ActiveDrill> {
+        let at = self.0.binary_search_by_key(&id, |(held, _)| *held).ok()?;
+        self.0.get(at).map(|(_, drill)| drill)
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &ActiveDrill> {
+        self.0.iter().map(|(_, drill)| drill)
+    }
+}
+
+pub(super) fn read(entries: Members) -> Result<Drills, ConfigError> {
+    let mut drills = Drills::default();
+    let mut route_keys = Vec::new();
     for entry in entries.into_entries() {
         let (id, members) = entry?;
         let id: DrillId = id
@@ -84,10 +98,13 @@ pub(super) fn read(entries: Members) -> Result<BTreeMap<DrillId, ActiveDrill>, C
             .map_err(|error| members.wrong_here(format_args!("the drill {error}")))?;
         let shared = members.wrong("routeKey", "is another drill's, too");
         let drill = drill(members)?;
-        if !route_keys.insert(drill.route_key.clone()) {
-            return Err(shared);
+        match route_keys.binary_search(&drill.route_key) {
+            Ok(_) => return Err(shared),
+            Err(at) => route_keys.insert(at, drill.route_key.clone()),
         }
-        drills.insert(id, drill);
+        // An id has one spelling, and no two members have one name. They mostly come in order.
+        let at = drills.0.partition_point(|(held, _)| *held < id);
+        drills.0.insert(at, (id, drill));
     }
     Ok(drills)
 }

@@ -32,15 +32,15 @@ mod keys;
 mod members;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
-use drill_context::{Algorithm, DrillId, KeyId, Keyring, Limits, Reason, json, verify};
+use drill_context::{DrillId, KeyId, Keyring, Limits, Reason, json, verify};
 
 use crate::authority::is_label;
 use crate::cache::{Authentic, TokenCache};
 use crate::host::LogLevel;
+use drills::Drills;
 use members::Members;
 
 pub use drills::{ActiveDrill, Mode, RouteKey};
@@ -91,7 +91,7 @@ pub struct Gate {
     pub(crate) limits: Limits,
     pub(crate) audit: AuditSettings,
     keyring: Keyring,
-    drills: BTreeMap<DrillId, ActiveDrill>,
+    drills: Drills,
     verified: RefCell<TokenCache>,
 }
 
@@ -142,17 +142,17 @@ impl Gate {
 
     /// The active drill with this UUID. Its end may have come: see [`ActiveDrill::not_after`].
     pub fn drill(&self, id: DrillId) -> Option<&ActiveDrill> {
-        self.drills.get(&id)
+        self.drills.get(id)
     }
 
     /// How many drills have not ended at `now`, in seconds of the Unix epoch.
     pub fn active_drills(&self, now: i64) -> usize {
         let active = |drill: &&ActiveDrill| now < drill.not_after;
-        self.drills.values().filter(active).count()
+        self.drills.all().filter(active).count()
     }
 
-    /// Verifies a token and reads its claims. What an Ed25519 signature has shown once is
-    /// remembered; nothing is remembered of a token that was refused.
+    /// Verifies a token and reads its claims. What a signature has shown once is remembered;
+    /// nothing is remembered of a token that was refused.
     ///
     /// # Errors
     /// The reason; with the key's name where the signature holds and the claims do not.
@@ -167,17 +167,12 @@ impl Gate {
         let claims = verified
             .claims()
             .map_err(|reason| (reason, Some(verified.kid().clone())))?;
-        let kid = verified.kid().clone();
-        let key = self.keyring.get(kid.as_str());
-        let costly = key.is_some_and(|key| key.algorithm() == Algorithm::Ed25519);
         let authentic = Rc::new(Authentic {
-            kid,
+            kid: verified.kid().clone(),
             token_type: verified.token_type(),
             claims,
         });
-        if costly {
-            self.verified.borrow_mut().insert(token, authentic.clone());
-        }
+        self.verified.borrow_mut().insert(token, authentic.clone());
         Ok(authentic)
     }
 }

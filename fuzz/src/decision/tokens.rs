@@ -46,6 +46,14 @@ pub enum SignedBy {
     UnknownName,
 }
 
+// Made once: an Ed25519 key costs as much as a signature.
+thread_local!(static KEYS: [SigningKey; 5] = {
+    let hs = |kid: &str, secret| SigningKey::hs256(kid.parse().unwrap(), &[secret; 32]).unwrap();
+    let ed = |seed| SigningKey::ed25519("ed".parse().unwrap(), &[seed; 32]).unwrap();
+    // In the order of `SignedBy`.
+    [hs("hs", 1), ed(2), hs("hs", 9), ed(9), hs("other", 1)]
+});
+
 impl Signed {
     pub fn claims(&self) -> Claims {
         let drill = DRILLS[usize::from(self.drill) % DRILLS.len()];
@@ -59,20 +67,11 @@ impl Signed {
     }
 
     fn text(&self) -> String {
-        let hs = |kid: &str, secret| SigningKey::hs256(kid.parse().unwrap(), &[secret; 32]);
-        let ed = |seed| SigningKey::ed25519("ed".parse().unwrap(), &[seed; 32]);
-        let key = match self.key {
-            SignedBy::Hs => hs("hs", 1),
-            SignedBy::Ed => ed(2),
-            SignedBy::HsStranger => hs("hs", 9),
-            SignedBy::EdStranger => ed(9),
-            SignedBy::UnknownName => hs("other", 1),
-        };
         let token_type = match self.probe {
             true => TokenType::Probe,
             false => TokenType::Drill,
         };
-        sign(&key.unwrap(), token_type, &self.claims())
+        KEYS.with(|keys| sign(&keys[self.key as usize], token_type, &self.claims()))
     }
 }
 
