@@ -40,7 +40,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills interop interop-tools control-plane istio clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills bench-istio interop interop-tools control-plane istio clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -114,6 +114,13 @@ bench-drills: control-plane ## the second alone (DRILLGATE_BENCH_DRILLS=1000, DR
 	@$(CARGO) build --quiet --release --package drillgate
 	$(STEP) 'benchmark: the controller and the API server under many drills'
 	@DRILLGATE_BINARY=$(TARGET)/release/drillgate $(CARGO) bench --quiet --package drillgate-tests --bench controller
+
+# As it is shipped, and no part of `make bench`: it needs Istio, and some minutes.
+bench-istio: tools module control-plane istio ## drills on a real Istio: how fast, and at what cost (DRILLGATE_BENCH_DRILLS=200)
+	$(STEP) 'building the command line (release)'
+	@$(CARGO) build --quiet --release --package drillgate
+	$(STEP) 'benchmark: drills on a real Istio'
+	@DRILLGATE_BINARY=$(TARGET)/release/drillgate $(CARGO) bench --quiet --package drillgate-tests --bench istio
 
 fuzz: ## hostile input, made up for SECONDS=60 per target (needs a C++ compiler)
 	$(STEP) 'fuzzing for $(SECONDS) seconds per target'

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use drillgate::lab::Request;
+use drillgate::lab::{Error, Request, Response};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -41,6 +41,7 @@ pub struct Istiod {
     line: Vec<String>,
     http: u16,
     xds: u16,
+    monitoring: u16,
 }
 
 impl Istiod {
@@ -74,6 +75,7 @@ impl Istiod {
             line,
             http,
             xds,
+            monitoring,
         };
         istiod.start_again().await;
         istiod
@@ -113,12 +115,30 @@ impl Istiod {
     pub async fn debug(&self, page: &str) -> Value {
         let path = format!("/debug/{page}");
         let answer = self
-            .get(&path)
+            .get(self.http, &path)
             .await
             .unwrap_or_else(|error| panic!("{error}"));
         serde_json::from_slice(&answer.body).unwrap_or_else(|error| {
             panic!("{path}: {error}: {}", String::from_utf8_lossy(&answer.body))
         })
+    }
+
+    /// Its metrics, as Prometheus reads them.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn metrics(&self) -> String {
+        let answer = self.get(self.monitoring, "/metrics").await;
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+
+    /// Its memory that is in RAM, in bytes.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn resident_bytes(&self) -> u64 {
+        self.process.as_ref().expect("it runs").resident_bytes()
     }
 
     /// The port from which gateways get their configuration.
@@ -127,12 +147,12 @@ impl Istiod {
     }
 
     async fn ready(&self) -> bool {
-        let answer = self.get("/ready").await;
+        let answer = self.get(self.http, "/ready").await;
         answer.is_ok_and(|answer| answer.status == 200)
     }
 
-    async fn get(&self, path: &str) -> Result<drillgate::lab::Response, drillgate::lab::Error> {
-        let address = ([127, 0, 0, 1], self.http).into();
+    async fn get(&self, port: u16, path: &str) -> Result<Response, Error> {
+        let address = ([127, 0, 0, 1], port).into();
         Request::get("istiod", path).send(address).await
     }
 }
