@@ -49,8 +49,9 @@ demo: tools module databases binary ## play one drill, step by step, on a real E
 	@rm -rf $(EVIDENCE) $(EVIDENCE).pub.jwk
 	@$(TARGET)/debug/drillgate demo --evidence $(EVIDENCE) $(ARGS)
 
-istio-demo: tools module control-plane istio packaging-tools binary ## the same on a real Istio, with the controller (builds it, once)
-	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- $(ARGS)
+istio-demo: tools module control-plane istio packaging-tools databases binary ## the same on a real Istio, with the controller (builds it, once)
+	@rm -rf $(EVIDENCE)
+	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- --evidence $(EVIDENCE) $(ARGS)
 
 compare: tools module control-plane istio binary ## other ways to steer, through the same requests on a real Istio
 	@$(CARGO) run --quiet --package drillgate-tests --bin compare

@@ -1,16 +1,18 @@
-//! Plays a drill on a real Istio, step by step: `make istio-demo`. With `--keep` it leaves all of it
-//! up until Ctrl-C, and prints what to play with.
+//! Plays two drills on a real Istio, step by step: `make istio-demo`. One comes by `kubectl apply`; the
+//! other is a run of `drillgate run` against a database that was just restored, and leaves evidence in
+//! the folder of `--evidence`. With `--keep` the first stays up until Ctrl-C, with what to play with.
 
 use std::process::ExitCode;
 use std::time::Instant;
 
-use axum::Router;
 use drillgate::lab::Request;
 use drillgate_tests::control_plane::{Controller, kubectl};
+use drillgate_tests::databases::{Kind, PASSWORD, Pair, Service, alembic, orders};
 use drillgate_tests::gate::tampered;
-use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request, restored_drill};
 use drillgate_tests::registry::Registry;
 use drillgate_tests::{binary, module_path};
+use tokio::process::Command;
 
 /// What was shown so far.
 struct Show {
@@ -40,9 +42,9 @@ impl Show {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let keep = std::env::args()
-        .skip(1)
-        .any(|argument| argument == "--keep");
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let keep = arguments.iter().any(|argument| argument == "--keep");
+    let evidence = arguments.iter().skip_while(|it| *it != "--evidence").nth(1);
     let mut show = Show {
         begun: Instant::now(),
         number: 0,
@@ -53,8 +55,14 @@ async fn main() -> ExitCode {
     show.note("starts the controller");
     let mut controller = Controller::start(&mesh.plane.kubeconfig());
     controller.leads().await;
+    show.note("starts PostgreSQL twice, with orders in production's");
+    let pair = Pair::new(Kind::PostgreSql);
+    pair.in_production(&alembic(Kind::PostgreSql, "0002"));
+    pair.in_production(&orders());
     show.note("starts pilot-agent and Envoy, production and a sandbox");
-    let stage = Stage::set(&mesh, Router::new()).await;
+    let production = Service::router(pair.production, &pair.database).await;
+    let sandbox = Service::router(pair.sandbox, &pair.database).await;
+    let stage = Stage::set_with(&mesh, production, sandbox).await;
 
     let plain = Request::get("orders.example.com", "/");
     show.step(&stage, "before: a user's request", &plain, "200 production")
@@ -91,9 +99,43 @@ async fn main() -> ExitCode {
     .await;
     show.step(&stage, "after: a user's request", &plain, "200 production")
         .await;
+    restored(&mut show, &mesh, &stage, &pair, evidence).await;
     stage.assert_production_untouched().await;
     show.note("production has seen no drill request");
     ExitCode::from(u8::from(show.wrong > 0))
+}
+
+/// Restores production's database into the sandbox, and lets `drillgate run` find out whether it
+/// works.
+async fn restored(
+    show: &mut Show,
+    mesh: &Mesh,
+    stage: &Stage,
+    pair: &Pair,
+    evidence: Option<&String>,
+) {
+    show.note("pg_dump of production's database, pg_restore into the sandbox's");
+    pair.restore();
+    let folder = tempfile::tempdir().expect("a folder");
+    let (password, drill) = (
+        folder.path().join("password"),
+        folder.path().join("drill.yaml"),
+    );
+    std::fs::write(&password, PASSWORD).expect("write a file");
+    std::fs::write(&drill, restored_drill(stage, pair, &password).to_string())
+        .expect("write a file");
+    let mut command = Command::new(binary());
+    command.env("KUBECONFIG", mesh.plane.kubeconfig());
+    command.arg("run").arg("-f").arg(&drill);
+    if let Some(evidence) = evidence {
+        command.args(["--evidence", evidence]);
+    }
+    show.note("drillgate run -f drill.yaml --evidence ...");
+    let ended = command.status().await.expect("drillgate starts");
+    show.wrong += usize::from(!ended.success());
+    if let Some(evidence) = evidence {
+        show.note(&format!("the report: {evidence}/report.html"));
+    }
 }
 
 /// What the drill's own requests get, and others.

@@ -18,6 +18,7 @@ mod identity;
 mod istiod;
 mod mesh;
 mod module_cache;
+mod restored;
 mod secured;
 mod stage;
 
@@ -29,4 +30,5 @@ pub use gateway::{IngressGateway, Settings};
 pub use istiod::Istiod;
 pub use mesh::Mesh;
 pub use module_cache::ModuleCache;
+pub use restored::restored_drill;
 pub use stage::Stage;

@@ -2,8 +2,8 @@
 //! that went wrong, each of which has to fail the drill with a sentence that a DBA can use.
 
 use drillgate_tests::databases::{Kind, PASSWORD, Pair, Service, alembic, orders};
-use drillgate_tests::istio::{Mesh, Stage};
-use serde_json::{Value, json};
+use drillgate_tests::istio::{Mesh, Stage, restored_drill};
+use serde_json::Value;
 
 use crate::desk::Desk;
 use crate::serving_both;
@@ -31,27 +31,12 @@ impl Scene {
         Scene { stage, desk, pair }
     }
 
-    /// Writes the drill down. Its checks are those that a DBA would ask for.
+    /// Writes the drill down.
     fn write_drill(&self, change: impl FnOnce(&mut Value)) {
         let password = self.desk.path("password");
         std::fs::write(&password, PASSWORD).unwrap();
-        let question = |path: &str, json: &str| json!({"host": "orders.example.com", "path": path, "json": json});
-        let mut drill = self.stage.scene.drill("orders");
-        let spec = &mut drill["spec"];
-        spec["objectives"] = json!({"rto": "15m", "rpo": "15m"});
-        spec["databases"] = self.pair.spec("writer", &password.display().to_string());
-        spec["checks"] = json!([
-            {"name": "alive", "http": [{"path": "/version", "expect": {"json": [{"path": "$.version", "equals": "0002"}]}}]},
-            {"name": "schema", "schemaVersion": {
-                "database": "copy", "tool": "Alembic", "expected": "0002", "through": question("/version", "$.version")}},
-            {"name": "all-orders", "sql": {
-                "database": "copy", "query": "SELECT count(*) FROM orders", "expect": {"baseline": {"number": 3}}}},
-            {"name": "age", "freshness": {"database": "copy", "table": "orders", "column": "created_at"}},
-            {"name": "receipt", "receipt": {
-                "database": "copy", "production": "original", "ordinaryPath": true,
-                "ask": question("/receipts/{canary}", "$.canary")}},
-        ]);
-        change(spec);
+        let mut drill = restored_drill(&self.stage, &self.pair, &password);
+        change(&mut drill["spec"]);
         self.desk.write("drill.yaml", &drill);
     }
 
