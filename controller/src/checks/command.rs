@@ -1,17 +1,25 @@
 //! A program as a check.
 
+use std::ffi::OsString;
 use std::process::Stdio;
 
 use tokio::process::Command;
 
 use super::engine::Context;
 use super::group::{self, Ended};
+use super::mask::{Mask, is_secret};
 use super::outcome::Tried;
 use super::report::{self, Before, Report};
 use crate::api::CommandCheck;
 
 /// Variables that no program has a need to know: the key is drillgate's to sign with.
 pub const SECRETS: [&str; 2] = ["DRILLGATE_KEY", "DRILLGATE_KEY_FILE"];
+
+/// The variables with a signed context.
+const SIGNED: [&str; 2] = ["DRILL_CONTEXT", "DRILL_HEADER"];
+
+/// The shortest value that is taken for a secret, in bytes.
+const SHORTEST: usize = 6;
 
 /// How many failed cases are named in the message.
 const NAMED: usize = 5;
@@ -45,10 +53,42 @@ pub(super) async fn ask(check: &CommandCheck, context: &Context<'_>) -> Tried {
         .report
         .as_ref()
         .map(|wanted| report::read(wanted, &before, &ended.stdout));
-    judge(program, &ended, report)
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let inherited = std::env::vars_os().map(|(name, value)| (text(name), text(value)));
+    let mask = mask_of(context.environment, inherited);
+    let report = report.map(|read| match read {
+        Ok(report) => Ok(report.masked(&mask)),
+        Err(why) => Err(mask.apply(&why)),
+    });
+    judge(program, &ended, report, &mask)
 }
 
-fn judge(program: &str, ended: &Ended, report: Option<Result<Report, String>>) -> Tried {
+/// What the program could print and nobody is to be shown: the signed context, and whatever its
+/// environment calls a secret.
+fn mask_of(
+    ours: &[(&'static str, OsString)],
+    inherited: impl Iterator<Item = (String, String)>,
+) -> Mask {
+    let mut mask = Mask::default();
+    for (_, value) in ours.iter().filter(|(name, _)| SIGNED.contains(name)) {
+        let value = value.to_string_lossy();
+        mask.hide(value.rsplit(' ').next().unwrap_or_default());
+    }
+    for (_, value) in inherited.filter(|(name, _)| is_secret(name)) {
+        // A shorter one would take pieces out of ordinary words, and hides nothing.
+        if value.trim().len() >= SHORTEST {
+            mask.hide(&value);
+        }
+    }
+    mask
+}
+
+fn judge(
+    program: &str,
+    ended: &Ended,
+    report: Option<Result<Report, String>>,
+    mask: &Mask,
+) -> Tried {
     let status = match ended.status.success() {
         true => None,
         false => Some(format!("{program} ended with {}", ended.status)),
@@ -70,9 +110,11 @@ fn judge(program: &str, ended: &Ended, report: Option<Result<Report, String>>) -
         (Some(status), _) if told.is_empty() => Tried::failed(status),
         (Some(status), _) => Tried::failed(format!("{status}; {told}")),
     };
-    let mut tried = tried.and_saw("output", &String::from_utf8_lossy(&ended.stdout));
+    // Before it is cut: half a secret is one, too.
+    let text = |bytes| mask.apply(&String::from_utf8_lossy(bytes));
+    let mut tried = tried.and_saw("output", &text(&ended.stdout));
     if !ended.stderr.is_empty() {
-        tried = tried.and_saw("errors", &String::from_utf8_lossy(&ended.stderr));
+        tried = tried.and_saw("errors", &text(&ended.stderr));
     }
     match report {
         Some(Ok(report)) => report.seen(tried),
@@ -127,6 +169,41 @@ mod tests {
         let passed = tried("echo 1..1; echo ok 1 - a", "tap: stdout").await;
         assert_eq!(passed.failure, None);
         assert_eq!(passed.message, "1 test case passed");
+    }
+
+    #[tokio::test]
+    async fn what_it_prints_is_shown_without_its_secrets() {
+        let environment = [
+            ("DRILL_CONTEXT", "head.claims.mac".into()),
+            ("DRILL_HEADER", "X-Drill-Context: head.claims.mac".into()),
+            ("DRILL_ID", "6f1c2b9e".into()),
+        ];
+        let context = Context {
+            environment: &environment,
+            ..context()
+        };
+        let script =
+            "echo 1..1; echo not ok 1 - sent $DRILL_CONTEXT for $DRILL_ID; echo $DRILL_HEADER >&2";
+        let check = format!("{{argv: [sh, -c, '{script}'], report: {{tap: stdout}}}}");
+        let check: CommandCheck = serde_saphyr::from_str(&check).unwrap();
+        let tried = ask(&check, &context).await;
+        assert!(!format!("{tried:?}").contains("claims"), "{tried:?}");
+        assert_eq!(tried.seen["failed cases"], "sent (masked) for 6f1c2b9e");
+        assert_eq!(tried.seen["errors"], "X-Drill-Context: (masked)\n");
+        assert!(tried.failure.unwrap().contains("sent (masked)"));
+    }
+
+    #[test]
+    fn an_inherited_secret_is_known_by_its_variables_name() {
+        let inherited = [
+            ("PGPASSWORD", "s3cret-of-the-db"),
+            ("HOME", "/home/ci"),
+            ("TOKEN", "1"),
+        ];
+        let inherited = inherited.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mask = super::mask_of(&[], inherited.into_iter());
+        let shown = mask.apply("1 login in /home/ci with s3cret-of-the-db");
+        assert_eq!(shown, "1 login in /home/ci with (masked)");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
+use super::mask::Mask;
 use super::outcome::Tried;
 use crate::api::CommandReport;
 
@@ -30,6 +31,14 @@ impl Report {
     /// Whether it is one of tests that all passed. No tests at all prove nothing.
     pub(super) fn has_passed(&self) -> bool {
         self.failed.is_empty() && self.problems.is_empty() && self.cases > self.skipped
+    }
+
+    /// The same without secrets.
+    pub(super) fn masked(mut self, mask: &Mask) -> Report {
+        for text in self.failed.iter_mut().chain(&mut self.problems) {
+            *text = mask.apply(text);
+        }
+        self
     }
 
     /// What it says, in a sentence with the first `named` failures.
