@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use drill_context::SigningKey;
 use drillgate::controls::{
-    Edge, Subject, after_the_drill, afterwards, attempts, before_the_checks,
+    Edge, Subject, after_the_drill, attempts, before_the_checks, until_refused,
 };
 use drillgate::evidence::record::Control;
 use drillgate::lab::Filter;
@@ -128,12 +128,12 @@ async fn after_the_drill_its_token_is_refused_once_the_edge_has_taken_over() {
     let edge = edge(&harness, &tally);
     let attempt = after_the_drill(&subject(), &gate::key(gate::HS256), gate::now());
 
-    let early = afterwards(&edge, &attempt, Duration::ZERO).await;
+    let early = until_refused(&edge, &attempt, Duration::ZERO).await;
     assert!(!early.bites, "{early:?}");
     assert_eq!(early.got, "200 of the sandbox");
 
     let over = drillgate_tests::module(gate::configuration(2, json!({})));
-    let (control, ()) = tokio::join!(afterwards(&edge, &attempt, LIMIT), async {
+    let (control, ()) = tokio::join!(until_refused(&edge, &attempt, LIMIT), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         harness.change(|edge| edge.filter = over).await;
     });

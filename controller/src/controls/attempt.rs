@@ -11,6 +11,9 @@ const LIFETIME: i64 = 60;
 /// the header.
 pub const WITHOUT_HEADER: &str = "without-header";
 
+/// The control of a sandbox that is away.
+pub const SANDBOX_AWAY: &str = "sandbox-away";
+
 /// A host that no drill is about, and that nobody serves (RFC 6761).
 const NOBODYS_HOST: &str = "drillgate-control.invalid";
 
@@ -140,6 +143,16 @@ pub fn after_the_drill(subject: &Subject, key: &SigningKey, now: i64) -> Attempt
         host: subject.host.clone(),
         values: vec![signed(key, claims(subject, "control-after", now))],
         wanted: Wanted::Codes(&["unknown-drill", "drill-over", "sandbox-unreachable"]),
+    }
+}
+
+/// What the edge has to answer while the sandbox was taken away on purpose: a token that is good.
+pub fn while_away(subject: &Subject, key: &SigningKey, now: i64) -> Attempt {
+    Attempt {
+        name: SANDBOX_AWAY,
+        host: subject.host.clone(),
+        values: vec![signed(key, claims(subject, "control-away", now))],
+        wanted: Wanted::Codes(&["sandbox-unreachable"]),
     }
 }
 

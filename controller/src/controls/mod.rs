@@ -11,6 +11,8 @@ mod attempt;
 mod edge;
 mod results;
 
-pub use attempt::{Attempt, Subject, WITHOUT_HEADER, Wanted, after_the_drill, attempts};
+pub use attempt::{
+    Attempt, SANDBOX_AWAY, Subject, WITHOUT_HEADER, Wanted, after_the_drill, attempts, while_away,
+};
 pub use edge::{Answer, Edge};
-pub use results::{afterwards, before_the_checks};
+pub use results::{before_the_checks, until_refused, until_routed};

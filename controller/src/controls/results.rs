@@ -9,7 +9,7 @@ use super::edge::{Answer, Edge};
 use crate::evidence::record::Control;
 use crate::proxy::Verdict;
 
-/// How often the edge is asked while it takes over that a drill is over.
+/// How often the edge is asked while it takes something over.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Sends each attempt once.
@@ -22,14 +22,33 @@ pub async fn before_the_checks(edge: &Edge, attempts: &[Attempt]) -> Vec<Control
 }
 
 /// Sends `attempt` until it is refused, for at most `limit`: the edge takes over with a delay that
-/// the drill is over. While it has not, the sandbox answers, and no one else may.
-pub async fn afterwards(edge: &Edge, attempt: &Attempt, limit: Duration) -> Control {
+/// the drill is over, or its sandbox away. While it has not, the sandbox answers, and no one else may.
+pub async fn until_refused(edge: &Edge, attempt: &Attempt, limit: Duration) -> Control {
     let deadline = Instant::now() + limit;
     loop {
         let answer = edge.ask(attempt).await;
         let is_late = matches!(&answer, Ok(answer) if answer.verdict == Verdict::Routed);
         if !is_late || Instant::now() >= deadline {
             return control(attempt, &answer);
+        }
+        sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Sends `attempt` until the sandbox answers it, for at most `limit`.
+///
+/// # Errors
+/// What came back last, if that was not the sandbox's.
+pub async fn until_routed(edge: &Edge, attempt: &Attempt, limit: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + limit;
+    loop {
+        let got = match edge.ask(attempt).await {
+            Ok(answer) if answer.verdict == Verdict::Routed => return Ok(()),
+            Ok(answer) => answer.to_string(),
+            Err(why) => why,
+        };
+        if Instant::now() >= deadline {
+            return Err(got);
         }
         sleep(ASK_AGAIN).await;
     }

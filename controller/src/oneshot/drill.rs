@@ -21,8 +21,9 @@ use crate::reconcile::made::Made;
 use crate::reconcile::metrics::Metrics;
 use crate::reconcile::plugin::Plugin;
 use crate::reconcile::writer::{MANAGER, Writer};
-use crate::reconcile::{after, drill_kinds, filter_kinds, removal_order};
+use crate::reconcile::{after, drill_kinds, filter_kinds, named, removal_order};
 use crate::reconcile::{is_current, stamped};
+use crate::resources::Object;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::metadata::{GATE, namespace_of};
 use crate::resources::names;
@@ -250,9 +251,41 @@ impl Site {
         let mut ordered = objects.to_vec();
         ordered.sort_by_key(|object| removal_order(&object.kind));
         for object in ordered {
-            if self.writer.delete(&object).await? {
+            if self.writer.delete(&object).await? && !changes.removed.contains(&object) {
                 changes.removed.push(object);
             }
+        }
+        self.are_gone(objects).await
+    }
+
+    /// Sees to it that nothing is left: the API server keeps an object whose finalizers somebody
+    /// else has to take off.
+    async fn are_gone(&self, objects: &[ObjectRef]) -> Result<(), Error> {
+        let mut lingering = Vec::new();
+        for object in objects {
+            let Some(there) = self.writer.read(object).await? else {
+                continue;
+            };
+            let kept_by = there.finalizers().join(", ");
+            lingering.push(match kept_by.is_empty() {
+                true => named(object),
+                false => format!("{} (kept by the finalizer {kept_by})", named(object)),
+            });
+        }
+        match lingering.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Lingers { objects: lingering }),
+        }
+    }
+
+    /// Applies routes of a drill in place of those that stand.
+    ///
+    /// # Errors
+    /// If the cluster does not let us.
+    pub async fn point(&self, routes: &[Object]) -> Result<(), Error> {
+        for route in routes {
+            let name = route.reference();
+            self.writer.apply(&name, &stamped(route), MANAGER).await?;
         }
         Ok(())
     }

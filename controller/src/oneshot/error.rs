@@ -51,6 +51,11 @@ pub enum Error {
     },
     /// The cluster cannot be written to.
     Write(Box<reconcile::Error>),
+    /// Objects that were deleted, and are still there.
+    Lingers {
+        /// Each with what keeps it.
+        objects: Vec<String>,
+    },
     /// It was told to stop half way.
     Interrupted,
     /// The operating system has no random numbers to give.
@@ -78,6 +83,9 @@ impl Error {
 
     /// Whether it may well go better in a moment.
     pub fn is_passing(&self) -> bool {
+        if let Error::Lingers { .. } = self {
+            return true;
+        }
         let passing = ["Stale", "Throttled", "ServerError", "Unreachable"];
         self.category()
             .is_some_and(|category| passing.contains(&category))
@@ -126,6 +134,11 @@ impl fmt::Display for Error {
             ),
             Error::Read { what, source } => read(f, what, source),
             Error::Write(error) => write!(f, "{error}{}", right(error.category())),
+            Error::Lingers { objects } => write!(
+                f,
+                "deleted, and still there: {}: a request may be routed by them until they go",
+                objects.join(", ")
+            ),
             Error::Interrupted => f.write_str("interrupted"),
             Error::Random(error) => write!(f, "no random numbers: {error}"),
         }

@@ -30,7 +30,12 @@ pub struct Plan {
     pub expires_at: Time,
     /// Its objects.
     pub objects: DrillObjects,
+    /// Its routes, leading to a sandbox that is not there.
+    pub astray: Vec<Object>,
 }
+
+/// The name of a service that nobody has.
+const NOWHERE: &str = "drillgate-nowhere";
 
 /// What a plan is made from.
 #[derive(Debug, Clone, Copy)]
@@ -75,7 +80,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, Error> {
         let what = format!("Drill {}", full_name(drill));
         return Err(Error::Refused { what, refusals });
     }
-    let objects = crate::resources::drill::objects(&DrillInputs {
+    let inputs = DrillInputs {
         drill,
         id,
         route_key: &route_key::derive(seed, id),
@@ -83,14 +88,28 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, Error> {
         gate,
         plugin,
         namespaces: &inputs.around.namespaces,
-    });
+    };
+    let astray = DrillInputs {
+        drill: &nowhere(drill),
+        ..inputs
+    };
     Ok(Plan {
         drill: drill.clone(),
         gate: gate.clone(),
         id,
         expires_at: expires_at.clone(),
-        objects,
+        objects: crate::resources::drill::objects(&inputs),
+        astray: crate::resources::drill::objects(&astray).virtual_services,
     })
+}
+
+/// The drill, with all of its routes leading to nobody.
+fn nowhere(drill: &Drill) -> Drill {
+    let mut drill = drill.clone();
+    for route in &mut drill.spec.routes {
+        route.sandbox.host = NOWHERE.to_owned();
+    }
+    drill
 }
 
 /// The other drills of the gate that stand and are not over.

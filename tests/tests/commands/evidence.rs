@@ -1,6 +1,7 @@
 //! What a run leaves for those who doubt it, and what makes it fail.
 
 use drillgate::lab::Filter;
+use drillgate_tests::control_plane::kubectl;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
@@ -130,4 +131,34 @@ async fn a_leak_that_production_counts_fails_the_run_and_the_signed_folder_says_
     desk.run(&verify).await.assert(1).says("report.html");
     assert_eq!(harness.production.drill_requests(), 0);
     assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_left_after_the_drill_fails_the_run_and_is_named() {
+    let desk = Desk::new().await;
+    desk.unasked().await;
+    // Somebody else has to take this off before the object goes: until then it routes on.
+    let mut drill = desk.scene.drill("orders");
+    let keep = "kubectl get destinationrules,virtualservices --namespace \"$GATEWAY\" --selector drillgate.dev/drill-id=$DRILL_ID --output name | xargs kubectl patch --namespace \"$GATEWAY\" --type merge --patch '{\"metadata\":{\"finalizers\":[\"example.com/audit\"]}}'";
+    let keep = keep.replace("$GATEWAY", &desk.scene.gateway);
+    let keep = keep.replace("kubectl", &kubectl().display().to_string());
+    drill["spec"]["checks"] = json!([{"name": "keeps", "command": {"argv": ["sh", "-c", keep]}}]);
+    desk.write("drill.yaml", &drill);
+    let run = ["run", "-f", "drill.yaml", "--evidence", "one"];
+    let done = desk.run(&run).await;
+    done.assert(125)
+        .says("check keeps passed")
+        .says("deleted, and still there")
+        .says("kept by the finalizer example.com/audit");
+    let failures = desk.failures("one");
+    let left = failures
+        .iter()
+        .filter(|failure| failure.contains("still there"));
+    assert!(left.count() > 0, "{failures:?}");
+    let report: Value = serde_json::from_str(&desk.read("one/report.json")).expect("a report");
+    assert_eq!(
+        report["residue"].as_array().map(Vec::len),
+        Some(2),
+        "{report}"
+    );
 }

@@ -3,10 +3,10 @@
 
 use drillgate_tests::databases::{Kind, PASSWORD, Pair, Service, alembic, orders};
 use drillgate_tests::istio::{Mesh, Stage, restored_drill};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::desk::Desk;
-use crate::serving_both;
+use crate::{gated, serving_both};
 
 const RUN: [&str; 5] = ["run", "-f", "drill.yaml", "--evidence", "evidence"];
 
@@ -142,4 +142,27 @@ async fn a_restored_postgresql_passes_and_each_wrong_restore_fails_the_drill() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_mariadb_passes_and_each_wrong_restore_fails_the_drill() {
     right_and_wrong_restores(Kind::MariaDb).await;
+}
+
+/// The sandbox is there all the time: the drill's routes lead away from it, and back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandbox_taken_away_on_purpose_is_a_503_and_comes_back() {
+    let stage = gated().await;
+    let desk = Desk::at(&Mesh::shared().await.plane);
+    let mut drill = stage.scene.drill("orders");
+    drill["spec"]["checks"] = json!([{"name": "alive", "http": [{"path": "/"}]}]);
+    desk.write("drill.yaml", &drill);
+    let disrupted = [&RUN[..], &["--disruption", "sandbox"]].concat();
+    let done = desk.run_to(0, &disrupted).await;
+    assert!(
+        done.told("with the sandbox away the edge answers 503 sandbox-unreachable"),
+        "{done:#?}"
+    );
+    let report = desk.report();
+    let controls = report["controls"].as_array().unwrap();
+    let away = controls.iter().find(|one| one["name"] == "sandbox-away");
+    assert_eq!(away.unwrap()["bites"], true, "{report}");
+    let open = report["notTested"].to_string();
+    assert!(!open.contains("A sandbox that fails"), "{open}");
+    stage.assert_production_untouched().await;
 }

@@ -9,7 +9,10 @@ use drill_context::{Environment, SigningKey};
 
 use super::super::time;
 use super::tools::ProxyArgs;
-use crate::controls::{Edge, Subject, after_the_drill, afterwards, attempts, before_the_checks};
+use crate::controls::{
+    Edge, Subject, after_the_drill, attempts, before_the_checks, until_refused, until_routed,
+    while_away,
+};
 use crate::evidence::record::Control;
 use crate::keyfile::Jwk;
 use crate::oneshot::plan::{Plan, new_id};
@@ -87,7 +90,19 @@ impl Controls {
     /// When it is over.
     pub(super) async fn afterwards(&self) -> Control {
         let attempt = after_the_drill(&self.subject, &self.key, time::now());
-        afterwards(&self.edge, &attempt, OVER).await
+        until_refused(&self.edge, &attempt, OVER).await
+    }
+
+    /// While the sandbox is away.
+    pub(super) async fn while_away(&self) -> Control {
+        let attempt = while_away(&self.subject, &self.key, time::now());
+        until_refused(&self.edge, &attempt, OVER).await
+    }
+
+    /// Waits until the sandbox answers again.
+    pub(super) async fn until_back(&self) -> Result<(), String> {
+        let attempt = while_away(&self.subject, &self.key, time::now());
+        until_routed(&self.edge, &attempt, OVER).await
     }
 
     /// What was sent.

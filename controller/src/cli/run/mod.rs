@@ -4,6 +4,7 @@ mod checks;
 mod child;
 mod controls;
 mod counting;
+mod disruption;
 mod evidence;
 mod recording;
 mod signals;
@@ -22,6 +23,7 @@ use clap::Args;
 use self::checks::can_run;
 use self::controls::{ControlArgs, Controls};
 use self::counting::{Counting, CountingArgs};
+use self::disruption::DisruptionArgs;
 use self::evidence::{Evidence, EvidenceArgs};
 use self::recording::Recording;
 use self::signals::Signals;
@@ -111,6 +113,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     controls: ControlArgs,
+
+    #[command(flatten)]
+    disruption: DisruptionArgs,
 
     #[command(flatten)]
     counting: CountingArgs,
@@ -308,6 +313,7 @@ async fn prepare(args: &RunArgs) -> Result<Prepared, Box<dyn Error>> {
     let plan = seen.plan(&drill, new_id()?, None)?;
     can_run(&plan, &args.command, &args.proxy)?;
     let controls = Controls::of(&args.controls, &args.proxy, &plan, &key)?;
+    args.disruption.ready(controls.as_ref())?;
     Ok(Prepared {
         site,
         plan,
@@ -366,7 +372,10 @@ async fn take_down(
             Ok(())
         }
         Err(error) => {
-            told.summary.left = references.iter().map(named).collect();
+            told.summary.left = match &error {
+                crate::oneshot::Error::Lingers { objects } => objects.clone(),
+                _ => references.iter().map(named).collect(),
+            };
             told.recording.left(&told.summary.left);
             Err(format!(
                 "the drill could not be taken away: {error}\n  the edge refuses its requests from {} on; remove what is left with `drillgate stop {}`",

@@ -70,6 +70,11 @@ pub(super) async fn with_drill(
     };
     let ended = work.run(&tools, signals, told).await;
     let counts = tools.stop().await;
+    if ended.as_ref().is_ok_and(|code| *code != TIME_OVER) {
+        args.disruption
+            .disrupt(prepared, signals, progress, told)
+            .await?;
+    }
     if let Some(counts) = &counts {
         progress.say(&format!("proxy: {counts}"));
         told.recording.counted(counts);

@@ -199,7 +199,7 @@ impl Act {
         );
         let begun = now();
         let last = controls::after_the_drill(&self.subject, &self.key, begun.0.as_second());
-        let last = controls::afterwards(&edge, &last, ANSWER).await;
+        let last = controls::until_refused(&edge, &last, ANSWER).await;
         self.since(Part::Afterwards, "asked for the drill that is over", begun);
         self.recorder.controls(&[last]);
 
