@@ -61,7 +61,6 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
         .our_objects(|object| active_list(object).is_some())
     {
         let name = reference(&filter);
-        context.active_lists.know(context, &name).await?;
         let stale = stale_entries(&filter, &context.cluster, &now);
         // Together: what is ours among them goes by one write.
         let ours = stale

@@ -113,19 +113,19 @@ impl Writer {
     }
 
     /// Takes the fields of `manager` out of the very object with this UID: an apply to one that is
-    /// gone would make a new one. Gives the version that the object has now.
+    /// gone would make a new one.
     pub async fn withdraw(
         &self,
         object: &ObjectRef,
         uid: &str,
         manager: &str,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<(), Error> {
         let body = json!({
             "apiVersion": object.api_version,
             "kind": object.kind,
             "metadata": {"name": object.name, "namespace": object.namespace, "uid": uid},
         });
-        self.apply(object, &body, manager).await
+        self.apply(object, &body, manager).await.map(drop)
     }
 
     /// Deletes an object that is ours; says whether there was one. One that is gone is as good.
