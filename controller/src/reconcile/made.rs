@@ -55,7 +55,7 @@ impl From<DynamicObject> for Made {
         Made {
             spec: match spec {
                 None => Spec::None,
-                Some(tree) if is_filter(&types) => Spec::Tree(tree),
+                Some(tree) if is_filter(&types.kind) => Spec::Tree(tree),
                 Some(tree) => Spec::Text(tree.to_string().into()),
             },
             types,
@@ -103,8 +103,9 @@ impl Resource for Made {
     }
 }
 
-fn is_filter(types: &TypeMeta) -> bool {
-    matches!(types.kind.as_str(), "WasmPlugin" | "TrafficExtension")
+/// Whether an object of this kind is a gate's filter.
+pub fn is_filter(kind: &str) -> bool {
+    matches!(kind, "WasmPlugin" | "TrafficExtension")
 }
 
 #[cfg(test)]
