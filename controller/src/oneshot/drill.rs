@@ -302,7 +302,7 @@ impl Site {
         };
         let manager = names::field_manager(id);
         match self.writer.withdraw(filter, &uid, &manager).await {
-            Ok(_) => Ok(true),
+            Ok(()) => Ok(true),
             // It went away in between.
             Err(error) if error.category() == "NotFound" => Ok(false),
             Err(error) => Err(error.into()),

@@ -9,13 +9,10 @@ use super::standing::Standing;
 use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::resources::Object;
 use crate::resources::drill::{DrillInputs, DrillObjects};
-use crate::resources::metadata::full_name;
-use crate::resources::metadata::gate_label;
-use crate::resources::metadata::namespace_of;
+use crate::resources::metadata::{full_name, label_of, namespace_of};
 use crate::resources::plugin::PluginKind;
 use crate::resources::refusal::{DrillFacts, LivingDrill, check_drill};
 use crate::route_key::{self, Seed};
-use kube::ResourceExt;
 
 /// A drill that is to stand in a cluster.
 #[derive(Debug, Clone)]
@@ -115,10 +112,8 @@ fn nowhere(drill: &Drill) -> Drill {
 /// The other drills of the gate that stand and are not over.
 fn living(inputs: &PlanInputs<'_>) -> Vec<LivingDrill> {
     let (own, _) = inputs.identity;
-    let gate = gate_label(&namespace_of(inputs.gate), &inputs.gate.name_any());
-    let stands = |other: &&Standing| {
-        other.id != own && other.gate == gate && other.entry.is_some() && !other.is_over(inputs.now)
-    };
+    let gate = label_of(inputs.gate);
+    let stands = |other: &&Standing| other.id != own && other.is_living_at(&gate, inputs.now);
     let others = inputs.standing.iter().filter(stands);
     others.map(Standing::living).collect()
 }

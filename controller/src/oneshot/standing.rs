@@ -2,6 +2,7 @@
 //! annotations of their objects, their entries in the active lists, and their resources.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
@@ -89,6 +90,25 @@ impl Standing {
         }
     }
 
+    /// The drill `id`, from its objects and its entry in the active list of `filter`, if it has one.
+    pub fn of(id: Uuid, objects: &[Arc<Made>], filter: &Made) -> Standing {
+        let mut stands = Standing::new(id);
+        for object in objects {
+            stands.add_object(object);
+        }
+        let entry = active_list(filter).and_then(|drills| drills.get(&id.to_string()));
+        if let Some(entry) = entry {
+            stands.add_entry(filter, entry);
+        }
+        stands.sort();
+        stands
+    }
+
+    /// Whether requests are steered to it at the gate with this label.
+    pub fn is_living_at(&self, gate: &str, now: &Time) -> bool {
+        self.gate == gate && self.entry.is_some() && !self.is_over(now)
+    }
+
     /// The drill among others of its gate.
     pub fn living(&self) -> LivingDrill {
         LivingDrill {
@@ -154,6 +174,13 @@ impl Standing {
         self.entry = Some(reference(filter));
     }
 
+    /// The same whatever the order is in which all was found.
+    fn sort(&mut self) {
+        self.hosts.sort();
+        self.hosts.dedup();
+        self.objects.sort();
+    }
+
     fn add_resource(&mut self, drill: &Drill) {
         let status = drill.status.clone().unwrap_or_default();
         self.name = full_name(drill);
@@ -214,11 +241,7 @@ pub fn standing(objects: &[Made], drills: &[Drill]) -> Vec<Standing> {
         }
     }
     let mut all: Vec<Standing> = all.into_values().collect();
-    for stands in &mut all {
-        stands.hosts.sort();
-        stands.hosts.dedup();
-        stands.objects.sort();
-    }
+    all.iter_mut().for_each(Standing::sort);
     all.sort_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
     all
 }
@@ -246,11 +269,13 @@ pub fn find<'a>(all: &'a [Standing], asked: &str, namespace: &str) -> Result<&'a
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
     use serde_json::json;
 
-    use super::{Made, State, find, standing};
+    use super::{Made, Standing, State, find, standing};
     use crate::api::{Drill, Phase};
     use crate::resources::plugin::PluginKind;
     use crate::resources::samples;
@@ -313,6 +338,29 @@ mod tests {
             let found = standing(half, &[]);
             assert_eq!(found[0].state(&at(0)), State::Incomplete);
         }
+    }
+
+    #[test]
+    fn one_drill_alone_is_put_together_as_among_all() {
+        let all = objects();
+        let (filter, whole) = all.split_last().unwrap();
+        let whole: Vec<Arc<Made>> = whole.iter().cloned().map(Arc::new).collect();
+        let id = samples::DRILL.parse().unwrap();
+        let one = Standing::of(id, &whole, filter);
+        assert_eq!(one.living().environment, one.environment.clone().unwrap());
+        assert_eq!(one, standing(&all, &[])[0]);
+        let (during, end) = (at(samples::EXPIRES_AT - 1), at(samples::EXPIRES_AT));
+        assert!(one.is_living_at("istio-system.edge", &during));
+        assert!(!one.is_living_at("istio-system.edge", &end));
+        assert!(!one.is_living_at("istio-system.other", &during));
+        // Nothing is steered to what has no entry.
+        let bare: Made = serde_json::from_value(json!({
+            "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
+            "metadata": {"name": "other"}, "spec": {},
+        }))
+        .unwrap();
+        let half = Standing::of(id, &whole, &bare);
+        assert!(!half.is_living_at("istio-system.edge", &during));
     }
 
     #[test]

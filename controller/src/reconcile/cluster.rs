@@ -4,7 +4,7 @@
 //! Only metadata that is needed is kept. Our own objects are told apart by label, so that a
 //! thousand drills do not slow down the look for production's VirtualServices.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ApiResource, PartialObjectMeta};
+use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef as StoreRef, Store};
 use kube::runtime::watcher;
 use kube::{Client, Resource, ResourceExt};
@@ -20,15 +20,16 @@ use serde::de::DeserializeOwned;
 
 use super::kinds::Kinds;
 use super::made::Made;
+use super::ours::Ours;
 use super::recent::Recent;
-use super::streams::{decoded, each, stored, stored_with};
+use super::streams::{decoded, each, stored};
 use super::triggers::{self, Triggers};
 use super::writer;
 use crate::api::{Drill, DrillGate, DrillSchedule, ObjectRef};
 use crate::gateway_api;
 use crate::istio::{Gateway, VirtualService};
 use crate::resources::gateway_api::{GatewayApi, is_bound_to, is_for};
-use crate::resources::metadata::{DRILL_ID, DRILLGATE, MANAGED_BY};
+use crate::resources::metadata::DRILL_ID;
 
 /// The stores. They answer from memory, and lag behind the API server by a watch event.
 pub struct Cluster {
@@ -47,8 +48,8 @@ pub struct Cluster {
     gateway_api: Option<GatewayApiStores>,
     /// The namespaces, by their metadata.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
-    /// What we have made, by kind.
-    ours: BTreeMap<String, (ApiResource, Store<Made>)>,
+    /// What we have made.
+    pub ours: Ours,
     /// The kinds that the cluster serves.
     pub kinds: Kinds,
     /// What has been written and is not in `ours` yet.
@@ -97,24 +98,8 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let triggers = Triggers::new(drills.clone(), gates.clone(), senders);
 
     let recent: Arc<Recent> = Arc::default();
-    let ours = kinds.ours();
-    let ours = ours.into_iter().map(|resource| {
-        let config = watcher::Config::default().labels(&format!("{MANAGED_BY}={DRILLGATE}"));
-        let api = Api::<Made>::all_with(client.clone(), &resource);
-        let events = kube::runtime::watcher(api, config).boxed();
-        let (store, events) = stored_with(events, resource.clone());
-        let ours = (resource.kind.clone(), (resource.clone(), store.clone()));
-        let (triggers, recent, held) = (triggers.clone(), recent.clone(), store);
-        others.push(each(events, move |object| {
-            // The store has it already, or has lost it already.
-            let now = held.get(&StoreRef::from_obj_with(object, resource.clone()));
-            let version = now.and_then(|now| now.resource_version());
-            recent.saw(&reference(object), version.as_deref());
-            triggers.ours(object);
-        }));
-        ours
-    });
-    let ours = ours.collect();
+    let (ours, of_ours) = Ours::watch(client, kinds.ours(), &recent, &triggers);
+    others.extend(of_ours);
 
     let production = watcher::Config::default().labels(&format!("!{DRILL_ID}"));
     let gateway_api = kinds.gateway_api.then(|| GatewayApiStores {
@@ -190,16 +175,7 @@ impl Cluster {
             let _ = stores.routes.wait_until_ready().await;
         }
         let _ = self.namespaces.wait_until_ready().await;
-        for (_, store) in self.ours.values() {
-            let _ = store.wait_until_ready().await;
-        }
-    }
-
-    /// An object of ours, as the store has it.
-    pub fn our(&self, object: &ObjectRef) -> Option<Arc<Made>> {
-        let (resource, store) = self.ours.get(&object.kind)?;
-        let key = StoreRef::new_with(&object.name, resource.clone()).within(&object.namespace);
-        store.get(&key)
+        self.ours.synced().await;
     }
 
     /// Whether the store does not show yet what `manager` has written to `object` last.
@@ -211,17 +187,13 @@ impl Cluster {
     /// quicker than the answer: then it is seen already.
     pub fn wrote(&self, object: &ObjectRef, manager: &str, version: Option<String>) {
         self.recent.wrote(object, manager, version);
-        if let Some(seen) = self.our(object).and_then(|seen| seen.resource_version()) {
+        if let Some(seen) = self
+            .ours
+            .get(object)
+            .and_then(|seen| seen.resource_version())
+        {
             self.recent.saw(object, Some(&seen));
         }
-    }
-
-    /// All objects of ours that `wanted` is true for.
-    pub fn our_objects(&self, wanted: impl Fn(&Made) -> bool) -> Vec<Arc<Made>> {
-        let stores = self.ours.values();
-        stores
-            .flat_map(|(_, store)| store.state_filter(&wanted))
-            .collect()
     }
 
     /// The names of all namespaces.

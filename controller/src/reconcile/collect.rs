@@ -1,5 +1,6 @@
 //! Removes what nobody removed: after a crash, a lost delete, or a pipeline that was killed.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,15 +41,18 @@ pub async fn run(context: Arc<Context>, beat: impl Fn()) {
 
 /// Removes everything that carries our labels and has no living drill, or is past its end.
 pub async fn collect(context: &Context) -> Result<(), Error> {
-    let now = context.now();
-    let stale = |object: &Made| is_stale(object, &context.cluster, &now);
-    for object in context.cluster.our_objects(stale) {
+    let (cluster, now) = (&context.cluster, context.now());
+    let living = living(cluster);
+    let stale = |object: &Made| is_stale(object, |id| living.contains(id), &now);
+    for object in cluster.ours.all(stale) {
         let name = reference(&object);
         // As it is now, and only if we made it: a label alone is soon copied.
         let Some(found) = context.writer.read(&name).await? else {
             continue;
         };
-        if !is_ours(&found) || !is_stale(&found, &context.cluster, &now) {
+        // A drill may have come meanwhile.
+        let is_stale = is_stale(&found, |id| lives(id, cluster), &now);
+        if !is_ours(&found) || !is_stale {
             continue;
         }
         if context.writer.delete_if(&name, found.uid()).await? {
@@ -56,13 +60,9 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
             tracing::info!(object = %named(&name), "collected: it has no living drill, or is past its end");
         }
     }
-    for filter in context
-        .cluster
-        .our_objects(|object| active_list(object).is_some())
-    {
+    for filter in cluster.ours.filters() {
         let name = reference(&filter);
-        context.active_lists.know(context, &name).await?;
-        let stale = stale_entries(&filter, &context.cluster, &now);
+        let stale = stale_entries(&filter, cluster, &now);
         // Together: what is ours among them goes by one write.
         let ours = stale
             .iter()
@@ -91,7 +91,7 @@ fn static_kind(kind: &str) -> &'static str {
 }
 
 /// Whether an object belongs to a drill that is gone, or is past its end.
-fn is_stale(object: &Made, cluster: &Cluster, now: &Time) -> bool {
+fn is_stale(object: &Made, lives: impl Fn(&str) -> bool, now: &Time) -> bool {
     let Some(id) = object.labels().get(DRILL_ID) else {
         return false;
     };
@@ -100,7 +100,7 @@ fn is_stale(object: &Made, cluster: &Cluster, now: &Time) -> bool {
         return true;
     }
     // A one-shot drill has no resource: only its end counts.
-    annotations.contains_key(DRILL) && !lives(id, cluster)
+    annotations.contains_key(DRILL) && !lives(id)
 }
 
 /// The active list's entries that are past their end. The edge has ended them already; what has
@@ -113,6 +113,12 @@ fn stale_entries(plugin: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
         is_past && !lives(id, cluster)
     });
     stale.filter_map(|(id, _)| id.parse().ok()).collect()
+}
+
+/// The UUIDs of all drills that have a resource.
+fn living(cluster: &Cluster) -> HashSet<String> {
+    let drills = cluster.drills.state();
+    drills.iter().filter_map(|drill| drill.uid()).collect()
 }
 
 /// Whether the drill with this UUID has a resource, over or not: then that is what removes.

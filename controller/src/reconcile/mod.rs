@@ -6,7 +6,7 @@
 //! | a drill's checks | `drill/checks.rs`, `checks.rs` |
 //! | one gate's | `gate/` |
 //! | one schedule's | `schedule/` |
-//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
+//! | what is seen of the cluster, and what sets a look off | `cluster.rs`, `ours.rs`, `by_drill.rs`, `made.rs`, `streams.rs`, `triggers.rs`, `secrets.rs` |
 //! | what is written, and when not | `writer.rs`, `objects.rs`, `applied.rs`, `recent.rs` |
 //! | the drills' entries in the filter | `entries/`, `plugin.rs` |
 //! | what nobody removed | `collect.rs` |
@@ -18,6 +18,7 @@
 //! on from what stands in the cluster.
 
 mod applied;
+mod by_drill;
 mod checks;
 mod cluster;
 mod collect;
@@ -32,6 +33,7 @@ pub mod leader;
 pub(crate) mod made;
 pub mod metrics;
 mod objects;
+mod ours;
 pub(crate) mod plugin;
 pub mod probe;
 mod recent;

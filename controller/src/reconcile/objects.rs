@@ -1,10 +1,12 @@
 //! Applying and removing whole objects.
 
+use std::sync::Arc;
+
 use kube::Resource;
 use kube::runtime::events::EventType;
 
 use super::applied::{is_current, stamped};
-use super::cluster::{Cluster, reference};
+use super::cluster::reference;
 use super::context::Context;
 use super::error::{Error, named};
 use super::made::Made;
@@ -38,7 +40,7 @@ pub async fn apply<'a, K: Resource<DynamicType = ()>>(
 async fn apply_one(context: &Context, object: &Object) -> Result<bool, Error> {
     let name = object.reference();
     let body = stamped(object);
-    let observed = context.cluster.our(&name);
+    let observed = context.cluster.ours.get(&name);
     let is_there = observed.is_some();
     let current = observed.is_some_and(|observed| is_current(&observed, &body));
     if current || context.cluster.lags(&name, MANAGER) {
@@ -49,13 +51,8 @@ async fn apply_one(context: &Context, object: &Object) -> Result<bool, Error> {
     Ok(!is_there)
 }
 
-/// All that has been made for a gate or a drill: what its status has `told`, and what is seen.
-pub fn known(
-    cluster: &Cluster,
-    told: Option<&[ObjectRef]>,
-    is_its: impl Fn(&Made) -> bool,
-) -> Vec<ObjectRef> {
-    let seen = cluster.our_objects(is_its);
+/// All that has been made for a gate or a drill: what its status has `told`, and what is `seen`.
+pub fn known(seen: &[Arc<Made>], told: Option<&[ObjectRef]>) -> Vec<ObjectRef> {
     let seen = seen.iter().map(|object| reference(object));
     let mut known: Vec<ObjectRef> = seen.chain(told.into_iter().flatten().cloned()).collect();
     known.sort();

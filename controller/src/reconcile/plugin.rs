@@ -69,16 +69,19 @@ impl Plugin {
 /// The filter of `gate`, if it stands.
 pub fn of(cluster: &Cluster, gate: &DrillGate) -> Option<Plugin> {
     let kind = PluginKind::of(gate.spec.extension, cluster.kinds.traffic_extension);
-    let object = cluster.our(&name(kind, &namespace_of(gate), &gate.name_any()))?;
+    let object = cluster
+        .ours
+        .get(&name(kind, &namespace_of(gate), &gate.name_any()))?;
     Plugin::read(kind, object)
 }
 
 /// Takes a drill's entry out of whatever filter has it, also when its gate is gone.
 pub async fn withdraw(context: &Context, id: Uuid) -> Result<(), Error> {
     let key = id.to_string();
-    let holds = |object: &Made| active_list(object).is_some_and(|drills| drills.contains_key(&key));
-    let holding = context.cluster.our_objects(holds);
-    let mut plugins: Vec<ObjectRef> = holding.iter().map(|object| reference(object)).collect();
+    let holds = |filter: &Made| active_list(filter).is_some_and(|drills| drills.contains_key(&key));
+    let filters = context.cluster.ours.filters();
+    let holding = filters.iter().filter(|filter| holds(filter));
+    let mut plugins: Vec<ObjectRef> = holding.map(|filter| reference(filter)).collect();
     // It may have been written a moment ago, and not be seen yet.
     plugins.extend(context.active_lists.that_may_hold(id));
     plugins.sort();
@@ -161,7 +164,7 @@ pub async fn seed(
 ) -> Result<Option<Seed>, Error> {
     let name = name(kind, &namespace_of(gate), &gate.name_any());
     let seed = |object: &Made| object.annotations().get(ROUTE_SEED)?.parse().ok();
-    match context.cluster.our(&name) {
+    match context.cluster.ours.get(&name) {
         Some(object) => Ok(seed(&object)),
         None => Ok(context.writer.read(&name).await?.as_ref().and_then(seed)),
     }

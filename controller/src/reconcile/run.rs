@@ -24,8 +24,12 @@ use super::server::{Health, Server};
 use super::writer::Writer;
 use super::{collect, drill, gate, schedule};
 
-/// How many objects are looked at at the same time.
+/// How many objects of a kind are looked at at the same time.
 const CONCURRENCY: u16 = 16;
+
+/// How many drills are. Those that wait for their gate's list are written to it together: the more,
+/// the fewer writes of the whole list.
+const DRILLS_AT_ONCE: u16 = 32;
 
 /// How long running looks may take to come to an end on SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
@@ -166,9 +170,9 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
         failures: Failures::default(),
         counts: Counts::default(),
     });
-    let config = || Config::default().concurrency(CONCURRENCY);
+    let config = |at_once| Config::default().concurrency(at_once);
     let gates = Controller::for_stream(gates, cluster.gates.clone())
-        .with_config(config())
+        .with_config(config(CONCURRENCY))
         .reconcile_on(gate_triggers)
         .graceful_shutdown_on(stopped(stopping.clone()))
         .run(
@@ -178,7 +182,7 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
         )
         .for_each(|_| std::future::ready(()));
     let drills = Controller::for_stream(drills, cluster.drills.clone())
-        .with_config(config())
+        .with_config(config(DRILLS_AT_ONCE))
         .reconcile_on(drill_triggers)
         .graceful_shutdown_on(stopped(stopping.clone()))
         .run(
@@ -188,7 +192,7 @@ async fn work(replica: &Replica, stopping: watch::Receiver<bool>) {
         )
         .for_each(|_| std::future::ready(()));
     let schedules = Controller::for_stream(schedules, cluster.schedules.clone())
-        .with_config(config())
+        .with_config(config(CONCURRENCY))
         .reconcile_on(schedule_triggers)
         .graceful_shutdown_on(stopped(stopping.clone()))
         .run(

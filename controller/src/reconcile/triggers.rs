@@ -10,7 +10,7 @@ use super::made::Made;
 use super::plugin::active_list;
 use crate::api::{Drill, DrillGate, DrillSchedule, Phase};
 use crate::resources::conditions::{ACCEPTED, Status};
-use crate::resources::metadata::{DRILL, GATE, gate_label};
+use crate::resources::metadata::{DRILL, GATE, ONE_SHOT, gate_label};
 
 /// Sets reconciliations off.
 #[derive(Clone)]
@@ -53,6 +53,9 @@ impl Triggers {
             let namespace = found.namespace.clone().unwrap_or_default();
             gate_label(&namespace, &found.name) == *gate
         };
+        if object.annotations().contains_key(ONE_SHOT) {
+            return self.places(is_of_gate);
+        }
         let owner = object.owner_references().iter();
         let mut owner = owner.filter(|owner| owner.kind == DrillGate::kind(&()));
         if let (Some(owner), Some(namespace)) = (owner.next(), object.namespace()) {
@@ -97,10 +100,15 @@ impl Triggers {
         if lives {
             return;
         }
-        for other in self.drills.state() {
-            let waits = matches!(other.phase(), None | Some(Phase::Pending));
-            if waits && gate_of(&other) == gate_of(drill) {
-                self.send_drill(ObjectRef::from_obj(&*other));
+        self.places(|gate| *gate == gate_of(drill));
+    }
+
+    /// A drill has come or gone at such a gate: those that wait for its place look again.
+    fn places(&self, is_at: impl Fn(&ObjectRef<DrillGate>) -> bool) {
+        for drill in self.drills.state() {
+            let waits = matches!(drill.phase(), None | Some(Phase::Pending));
+            if waits && is_at(&gate_of(&drill)) {
+                self.send_drill(ObjectRef::from_obj(&*drill));
             }
         }
     }

@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::object::HasStatus;
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::{ApiResource, GroupVersionKind, Request};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource, ResourceExt};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::error::Error;
@@ -69,13 +69,18 @@ impl Writer {
         body: &Value,
         manager: &str,
     ) -> Result<Option<String>, Error> {
-        let (api, params) = (self.api(object), PatchParams::apply(manager));
-        let patch = Patch::Apply(body);
-        // The answer is the version alone: a filter with a thousand entries is large.
-        let patching = api.patch_metadata(&object.name, &params, &patch);
+        let (params, patch) = (PatchParams::apply(manager), Patch::Apply(body));
+        // Of the answer only the version is read: a filter with a thousand entries is large, and
+        // even its metadata is, which says who manages each.
+        let request = Request::new(self.api(object).resource_url());
+        let request = request.patch_metadata(&object.name, &params, &patch);
+        let patching = async {
+            let request = request.map_err(kube::Error::BuildRequest)?;
+            self.client.request::<Patched>(request).await
+        };
         let patched = self.write(patching).await?;
         let patched = patched.map_err(|error| Error::about(object, error))?;
-        Ok(patched.resource_version())
+        Ok(patched.metadata.resource_version)
     }
 
     /// The object as [`Writer::apply`] would leave it; nothing is changed.
@@ -113,19 +118,19 @@ impl Writer {
     }
 
     /// Takes the fields of `manager` out of the very object with this UID: an apply to one that is
-    /// gone would make a new one. Gives the version that the object has now.
+    /// gone would make a new one.
     pub async fn withdraw(
         &self,
         object: &ObjectRef,
         uid: &str,
         manager: &str,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<(), Error> {
         let body = json!({
             "apiVersion": object.api_version,
             "kind": object.kind,
             "metadata": {"name": object.name, "namespace": object.namespace, "uid": uid},
         });
-        self.apply(object, &body, manager).await
+        self.apply(object, &body, manager).await.map(drop)
     }
 
     /// Deletes an object that is ours; says whether there was one. One that is gone is as good.
@@ -258,6 +263,18 @@ impl Writer {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, &object.kind));
         Api::namespaced_with(self.client.clone(), &object.namespace, &resource)
     }
+}
+
+/// What is read of the answer to an apply.
+#[derive(Deserialize)]
+struct Patched {
+    metadata: Versioned,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Versioned {
+    resource_version: Option<String>,
 }
 
 /// A reference to a custom resource of ours.

@@ -54,6 +54,11 @@ pub fn gate_label(namespace: &str, name: &str) -> String {
     bounded(format!("{namespace}.{name}"))
 }
 
+/// The value of the label [`GATE`] for what belongs to `gate`.
+pub(crate) fn label_of(gate: &DrillGate) -> String {
+    gate_label(&namespace_of(gate), &gate.name_any())
+}
+
 /// RFC 3339 in UTC, in whole seconds.
 pub fn rfc3339(time: &Time) -> String {
     time.0.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -66,10 +71,7 @@ pub(super) fn of_gate(gate: &DrillGate, namespace: &str, name: String) -> Object
         namespace: Some(namespace.to_owned()),
         labels: Some(BTreeMap::from([
             (MANAGED_BY.to_owned(), DRILLGATE.to_owned()),
-            (
-                GATE.to_owned(),
-                gate_label(&namespace_of(gate), &gate.name_any()),
-            ),
+            (GATE.to_owned(), label_of(gate)),
         ])),
         owner_references: owner(gate, namespace),
         ..ObjectMeta::default()

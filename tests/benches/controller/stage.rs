@@ -11,7 +11,7 @@ use crate::drills::Drills;
 use crate::report::{Single, Times};
 
 /// How long anything may take, so that a run that hangs says where.
-pub const LIMIT: Duration = Duration::from_secs(1800);
+pub const LIMIT: Duration = Duration::from_secs(600);
 
 /// How many requests of the user are on their way at the same time.
 const AT_ONCE: usize = 8;
@@ -73,18 +73,26 @@ impl Stage {
     pub async fn create(&mut self, count: usize) -> Times {
         let started = Instant::now();
         let scene = &self.scene;
-        let creates = (0..count).map(|number| scene.apply(scene.drill(&name(number))));
+        let creates = (0..count).map(|number| async move {
+            let asked = Instant::now();
+            scene.apply(scene.drill(&name(number))).await;
+            (name(number), asked)
+        });
         let creates = stream::iter(creates).buffer_unordered(AT_ONCE);
-        creates.for_each(|_| std::future::ready(())).await;
+        let each: Vec<(String, Instant)> = creates.collect().await;
         let asked = started.elapsed();
         self.drills.all_active(count).await;
         let told = started.elapsed();
         self.listed(count).await;
         let stands = started.elapsed();
+        let each = each
+            .iter()
+            .map(|(name, asked)| self.drills.active_since(name) - *asked);
         Times {
             asked,
             told,
             stands,
+            each: each.collect(),
         }
     }
 
@@ -92,10 +100,13 @@ impl Stage {
     pub async fn delete(&mut self, count: usize) -> Times {
         let started = Instant::now();
         let scene = &self.scene;
-        let drills = (0..count).map(|number| scene.drill(&name(number)));
-        let deletes = stream::iter(drills).map(|drill| async move { scene.delete(&drill).await });
-        let deletes = deletes.buffer_unordered(AT_ONCE);
-        deletes.for_each(|()| std::future::ready(())).await;
+        let deletes = (0..count).map(|number| async move {
+            let asked = Instant::now();
+            scene.delete(&scene.drill(&name(number))).await;
+            (name(number), asked)
+        });
+        let deletes = stream::iter(deletes).buffer_unordered(AT_ONCE);
+        let each: Vec<(String, Instant)> = deletes.collect().await;
         let asked = started.elapsed();
         self.drills.all_gone().await;
         let told = started.elapsed();
@@ -107,10 +118,14 @@ impl Stage {
         };
         let came = timeout(LIMIT, nothing_left).await;
         assert!(came.is_ok(), "it stays: {:?}", self.scene.ours().await);
+        let each = each
+            .iter()
+            .map(|(name, asked)| self.drills.gone_since(name) - *asked);
         Times {
             asked,
             told,
             stands: started.elapsed(),
+            each: each.collect(),
         }
     }
 

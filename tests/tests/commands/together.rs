@@ -15,12 +15,6 @@ async fn two_runs_and_a_controller_at_one_gate_do_not_disturb_each_other() {
     let desk = Desk::at(&plane, scene);
     let scene = &desk.scene;
     scene.apply(scene.gate()).await;
-    let is_ready = |gate: &drillgate::api::DrillGate| {
-        let conditions = gate.status.iter().flat_map(|status| &status.conditions);
-        conditions
-            .into_iter()
-            .any(|held| held.type_ == "Ready" && held.status == "True")
-    };
     scene.gate_until(is_ready).await;
 
     scene.apply(scene.drill("resource")).await;
@@ -89,4 +83,55 @@ async fn a_drill_with_a_resource_is_not_stopped_behind_the_controllers_back() {
     done.assert(2)
         .says("kubectl delete drill orders --namespace");
     desk.run(&["status", &name]).await.assert(1).says("Waiting");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_with_a_resource_waits_for_the_place_that_a_pipelines_drill_has() {
+    let plane = ControlPlane::start().await;
+    let scene = Scene::set(&plane).await;
+    let mut controller = Controller::start(&plane.kubeconfig());
+    controller.leads().await;
+    let desk = Desk::at(&plane, scene);
+    let scene = &desk.scene;
+    let mut gate = scene.gate();
+    gate["spec"]["ownedHosts"] = json!(["orders.example.com"]);
+    scene.apply(gate).await;
+    scene.gate_until(is_ready).await;
+    let owned = |name: &str, environment: &str| {
+        let mut drill = scene.drill(name);
+        drill["spec"]["environment"] = json!(environment);
+        drill["spec"]["mode"] = json!("Owned");
+        let route = &mut drill["spec"]["routes"][0];
+        route["host"] = json!("orders.example.com");
+        route["production"] = json!({"host": "orders-live", "port": 80});
+        drill
+    };
+    desk.write("drill.yaml", &owned("pipeline", "one"));
+    desk.run(&["start", "-f", "drill.yaml"]).await.assert(0);
+
+    // Two owners would be two VirtualServices of one host, of which the older one's rules count.
+    scene.apply(owned("resource", "two")).await;
+    let told = scene.drill_until("resource", |drill| {
+        let conditions = drill.status.iter().flat_map(|status| &status.conditions);
+        conditions
+            .into_iter()
+            .any(|held| held.type_ == "Accepted" && held.reason == "HostInUse")
+    });
+    let message = told.await.status.and_then(|status| status.message);
+    let message = message.unwrap_or_default();
+    let holder = format!("drill {}/pipeline owns orders.example.com", scene.sandbox);
+    assert!(message.contains(&holder), "{message}");
+
+    // Nobody has to touch it: the place becomes free, and it takes it.
+    let pipeline = format!("{}/pipeline", scene.sandbox);
+    desk.run(&["stop", &pipeline]).await.assert(0);
+    let active = |drill: &drillgate::api::Drill| drill.phase() == Some(Phase::Active);
+    scene.drill_until("resource", active).await;
+}
+
+fn is_ready(gate: &drillgate::api::DrillGate) -> bool {
+    let conditions = gate.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .into_iter()
+        .any(|held| held.type_ == "Ready" && held.status == "True")
 }

@@ -234,36 +234,6 @@ async fn a_field_that_was_taken_by_force_costs_its_entry_nothing_else_and_the_ot
         .await;
 }
 
-#[tokio::test]
-async fn entries_of_an_earlier_version_are_taken_over_and_end_with_their_drills() {
-    let (plane, scene, controller) = gated().await;
-    scene.apply(scene.drill("orders")).await;
-    let drill = scene
-        .drill_until("orders", |drill| is_in(drill, Phase::Active))
-        .await;
-    controller.signal("TERM");
-    controller.ended().await;
-    // As an earlier version has left it: under the drill's own manager.
-    let entry = listed(&scene).await[id(&drill)].clone();
-    let body = entries(&scene, json!({ id(&drill): entry })).await;
-    let manager = format!("drillgate-{}", id(&drill));
-    scene.apply_as(&body, &manager).await;
-    let nothing = scene.plugin().await;
-    scene.apply_as(&nothing, "drillgate-drills").await;
-
-    let mut heir = Controller::start(&plane.kubeconfig());
-    heir.leads().await;
-    eventually("the entry is taken over", async || {
-        let managers = managers(&scene).await;
-        !managers.contains(&manager) && managers.contains(&"drillgate-drills".to_owned())
-    })
-    .await;
-    assert_eq!(listed(&scene).await[id(&drill)], entry);
-    scene.delete(&scene.drill("orders")).await;
-    scene.gone(&scene.drill("orders")).await;
-    assert_eq!(listed(&scene).await, Value::Null);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_whose_answer_was_lost_takes_nothing_away_and_leaves_nothing() {
     let (_plane, scene, proxy, _controller) = proxied().await;

@@ -17,15 +17,15 @@ use uuid::Uuid;
 use super::context::{AT_REST, Context};
 use super::edge::{self, Question};
 use super::error::Error;
-use super::made::Made;
 use super::objects;
 use super::plugin::{self, Plugin};
 use super::writer::{FINALIZER, reference};
 use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
+use crate::oneshot::standing::Standing;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
-use crate::resources::metadata::{DRILL_ID, namespace_of};
-use crate::resources::refusal::{DrillFacts, Refusal, check_drill};
+use crate::resources::metadata::{label_of, namespace_of};
+use crate::resources::refusal::{DrillFacts, LivingDrill, Refusal, check_drill};
 use crate::resources::{Object, keys};
 use crate::route_key;
 use checks::Told;
@@ -68,7 +68,7 @@ impl Work<'_> {
             .as_deref()
             .and_then(|gate| plugin::of(&self.context.cluster, gate));
         let seen = || Seen {
-            refusals: self.refusals(),
+            refusals: self.refusals(plugin.as_ref()),
             gate_not_ready: self.gate_not_ready(plugin.as_ref()),
         };
         let step = step::next(self.drill, seen, &self.now);
@@ -93,9 +93,12 @@ impl Work<'_> {
         }
     }
 
-    fn refusals(&self) -> Vec<Refusal> {
+    fn refusals(&self, plugin: Option<&Plugin>) -> Vec<Refusal> {
         let cluster = &self.context.cluster;
-        let living = place::rivals(self.drill, &cluster.drills.state());
+        let is_rival = |other: &Drill| place::is_rival(self.drill, other);
+        let rivals = cluster.drills.state_filter(is_rival);
+        let rivals = rivals.iter().map(|other| LivingDrill::of(other));
+        let living: Vec<LivingDrill> = rivals.chain(self.one_shots(plugin)).collect();
         let hosts: Vec<&str> = self
             .drill
             .spec
@@ -119,6 +122,22 @@ impl Work<'_> {
                 namespaces: &cluster.namespace_names(),
             },
         )
+    }
+
+    /// The drills without a resource that stand at the gate. Whoever has a place keeps it: what
+    /// brings such a drill up looks for those that stand before.
+    fn one_shots(&self, plugin: Option<&Plugin>) -> Vec<LivingDrill> {
+        let (Some(gate), Some(plugin)) = (self.gate.as_deref(), plugin) else {
+            return Vec::new();
+        };
+        if place::has_a_place(self.drill) {
+            return Vec::new();
+        }
+        let (ours, gate) = (&self.context.cluster.ours, label_of(gate));
+        let one_shots = ours.one_shots().into_iter();
+        let standing = one_shots.map(|id| Standing::of(id, &ours.of(Some(id)), plugin.object()));
+        let living = standing.filter(|other| other.is_living_at(&gate, &self.now));
+        living.map(|other| other.living()).collect()
     }
 
     fn gate_not_ready(&self, plugin: Option<&Plugin>) -> Option<String> {
@@ -310,10 +329,8 @@ impl Work<'_> {
 
     /// All that has been made for the drill: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
-        let id = self.id.to_string();
-        let is_its = |object: &Made| object.labels().get(DRILL_ID) == Some(&id);
         let planned = self.drill.status.as_ref().map(|status| &*status.objects);
-        objects::known(&self.context.cluster, planned, is_its)
+        objects::known(&self.context.cluster.ours.of(Some(self.id)), planned)
     }
 
     fn until_end(&self) -> Duration {

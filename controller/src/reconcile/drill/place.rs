@@ -1,30 +1,31 @@
 //! Which drills have a place at a gate: two about one host and environment take turns.
 
-use std::sync::Arc;
-
 use kube::ResourceExt;
 
 use crate::api::{Drill, Phase};
 use crate::reconcile::triggers::gate_of;
-use crate::resources::refusal::LivingDrill;
 
-/// The drills among `all` that may stand in the way of `drill`.
+/// Whether `other` may stand in the way of `drill`.
 ///
 /// Whoever has a place keeps it. Two that came in at the same moment, each before it was seen of
 /// the other, have one both: then the older one keeps it.
-pub fn rivals(drill: &Drill, all: &[Arc<Drill>]) -> Vec<LivingDrill> {
-    let counts = |other: &&Arc<Drill>| {
-        other.metadata.uid != drill.metadata.uid
-            && gate_of(other) == gate_of(drill)
-            && has_a_place(other)
-            && (!has_a_place(drill) || is_older(other, drill))
-    };
-    let rivals = all.iter().filter(counts);
-    rivals.map(|other| LivingDrill::of(other)).collect()
+pub fn is_rival(drill: &Drill, other: &Drill) -> bool {
+    // Of a thousand others nearly all are out here, for little.
+    shares_a_host(drill, other)
+        && other.metadata.uid != drill.metadata.uid
+        && gate_of(other) == gate_of(drill)
+        && has_a_place(other)
+        && (!has_a_place(drill) || is_older(other, drill))
+}
+
+fn shares_a_host(one: &Drill, other: &Drill) -> bool {
+    let mut hosts = one.spec.routes.iter().map(|route| &route.host);
+    let others = &other.spec.routes;
+    hosts.any(|host| others.iter().any(|route| route.host == *host))
 }
 
 /// Whether a drill has begun and is not over.
-fn has_a_place(drill: &Drill) -> bool {
+pub fn has_a_place(drill: &Drill) -> bool {
     matches!(
         drill.phase(),
         Some(Phase::Programming | Phase::Active | Phase::Ending)
@@ -38,14 +39,13 @@ fn is_older(one: &Drill, other: &Drill) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
 
-    use super::rivals;
+    use super::is_rival;
     use crate::api::Drill;
+    use crate::resources::metadata::full_name;
 
-    fn drill(name: &str, gate: &str, created: &str, phase: &str) -> Arc<Drill> {
+    fn drill(name: &str, gate: &str, created: &str, phase: &str) -> Drill {
         let drill = json!({
             "apiVersion": "drillgate.dev/v1alpha1", "kind": "Drill",
             "metadata": {"name": name, "namespace": "ci", "uid": name, "creationTimestamp": created},
@@ -55,14 +55,12 @@ mod tests {
             },
             "status": {"phase": phase},
         });
-        Arc::new(serde_json::from_value(drill).unwrap())
+        serde_json::from_value(drill).unwrap()
     }
 
-    fn names(of: &Drill, all: &[Arc<Drill>]) -> Vec<String> {
-        rivals(of, all)
-            .into_iter()
-            .map(|rival| rival.name)
-            .collect()
+    fn names(of: &Drill, all: &[Drill]) -> Vec<String> {
+        let rivals = all.iter().filter(|other| is_rival(of, other));
+        rivals.map(full_name).collect()
     }
 
     const EARLY: &str = "2026-11-26T10:00:00Z";
@@ -95,6 +93,19 @@ mod tests {
         ];
         assert_eq!(names(&all[0], &all), Vec::<String>::new());
         assert_eq!(names(&all[1], &all), ["ci/a"]);
+    }
+
+    #[test]
+    fn a_drill_with_other_hosts_is_in_nobodys_way() {
+        let mut all = [
+            drill("a", "edge", LATE, "Pending"),
+            drill("b", "edge", EARLY, "Active"),
+        ];
+        all[1].spec.routes[0].host = "b.example.com".to_owned();
+        assert_eq!(names(&all[0], &all), Vec::<String>::new());
+        let shared = all[0].spec.routes[0].clone();
+        all[1].spec.routes.push(shared);
+        assert_eq!(names(&all[0], &all), ["ci/b"]);
     }
 
     #[test]

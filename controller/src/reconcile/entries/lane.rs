@@ -8,12 +8,12 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Change;
-use super::book::{Book, Entries, of_single_drills};
+use super::book::{Book, Entries};
 use super::refusal::{self, Field, Verdict, verdict};
 use crate::api::ObjectRef;
 use crate::reconcile::context::Context;
 use crate::reconcile::error::Error;
-use crate::resources::names::{DRILLS_MANAGER, field_manager};
+use crate::resources::names::DRILLS_MANAGER;
 
 /// How often a write is worked out anew in a row, because the filter has changed in between, or
 /// fields of it belong to others.
@@ -61,12 +61,6 @@ impl Lane {
         let asks = std::mem::take(&mut self.state().asks);
         self.write(context, filter, asks).await;
         told.try_recv().unwrap_or(Err(Error::Stale))
-    }
-
-    /// Reads the book, unless it is known.
-    pub async fn know(&self, context: &Context, filter: &ObjectRef) -> Result<(), Error> {
-        let _writing = self.writing.lock().await;
-        self.book(context, filter).await.map(drop)
     }
 
     pub fn holds(&self, id: Uuid, entry: &Value) -> bool {
@@ -143,7 +137,7 @@ impl Lane {
             }
             let before = book.entries.clone();
             match self.put(context, filter, book, entries).await {
-                Ok(_) => return Ok(before),
+                Ok(()) => return Ok(before),
                 Err(error) if tries == 0 => return Err(error),
                 // The filter has changed or is gone, and is read again.
                 Err(error) if matches!(error.category(), "Stale" | "NotFound") => {}
@@ -163,46 +157,9 @@ impl Lane {
                 return Ok(Some(book.clone()));
             }
         }
-        let Some(found) = context.writer.read(filter).await? else {
-            self.keep(None);
-            return Ok(None);
-        };
-        let mut book = Book::read(&found);
-        self.keep(Some(book.clone()));
-        let drills = context.cluster.drills.state();
-        let living: BTreeSet<&str> = drills
-            .iter()
-            .filter_map(|drill| drill.metadata.uid.as_deref())
-            .collect();
-        let mut earlier = of_single_drills(&found);
-        earlier.retain(|id, _| living.contains(id.to_string().as_str()));
-        if !earlier.is_empty() {
-            book = self.take_over(context, filter, book, earlier).await?;
-        }
-        Ok(Some(book))
-    }
-
-    /// From now on these entries are ours, and no longer of their drills' own managers: first both
-    /// have them, so that none is away for a moment.
-    async fn take_over(
-        &self,
-        context: &Context,
-        filter: &ObjectRef,
-        book: Book,
-        earlier: Entries,
-    ) -> Result<Book, Error> {
-        let ids: Vec<Uuid> = earlier.keys().copied().collect();
-        let mut entries = earlier;
-        entries.extend(book.entries.clone());
-        let mut book = self.put(context, filter, book, entries).await?;
-        for id in ids {
-            self.state().in_doubt = true;
-            let (writer, manager) = (&context.writer, field_manager(id));
-            let version = writer.withdraw(filter, book.uid(), &manager).await?;
-            let entries = book.entries.clone();
-            book = book.written(entries, version);
-            self.keep(Some(book.clone()));
-        }
+        let found = context.writer.read(filter).await?;
+        let book = found.as_ref().map(Book::read);
+        self.keep(book.clone());
         Ok(book)
     }
 
@@ -213,15 +170,14 @@ impl Lane {
         filter: &ObjectRef,
         book: Book,
         entries: Entries,
-    ) -> Result<Book, Error> {
+    ) -> Result<(), Error> {
         self.state().in_doubt = true;
         let body = book.body(filter, &entries);
         match context.writer.apply(filter, &body, DRILLS_MANAGER).await {
             Ok(version) => {
-                let book = book.written(entries, version.clone());
-                self.keep(Some(book.clone()));
+                self.keep(Some(book.written(entries, version.clone())));
                 context.cluster.wrote(filter, DRILLS_MANAGER, version);
-                Ok(book)
+                Ok(())
             }
             Err(error) => {
                 // Refused as a whole: all is as it was.

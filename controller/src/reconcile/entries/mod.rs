@@ -17,8 +17,7 @@
 //!   that it is done before the API server has said so.
 //!
 //! What a drill without a resource has, a pipeline wrote under a field manager of its own
-//! ([`crate::resources::names::field_manager`]): that is in none of these writes. Entries of drills
-//! with a resource that stand under such a manager, as earlier versions wrote them, are taken over.
+//! ([`crate::resources::names::field_manager`]): that is in none of these writes.
 //!
 //! A write that is refused is found out about (`refusal.rs`): only those who asked for what cannot
 //! be hear of it, and the others go on.
@@ -64,15 +63,6 @@ impl ActiveLists {
         change: Change,
     ) -> Result<bool, Error> {
         self.lane(filter).change(context, filter, change).await
-    }
-
-    /// Reads what the controller has in a filter, unless it is known, and takes over what earlier
-    /// versions have written.
-    ///
-    /// # Errors
-    /// The API server's.
-    pub async fn know(&self, context: &Context, filter: &ObjectRef) -> Result<(), Error> {
-        self.lane(filter).know(context, filter).await
     }
 
     /// Whether a drill's entry is this one since the last write, seen by a watch or not.

@@ -16,7 +16,6 @@ use super::applied::number;
 use super::context::{AT_REST, COUNT_AGAIN, Context};
 use super::edge::{self, Question};
 use super::error::Error;
-use super::made::Made;
 use super::triggers::gate_of;
 use super::writer::FINALIZER;
 use super::{objects, plugin};
@@ -24,7 +23,7 @@ use crate::api::{DrillGate, ObjectRef, Phase};
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::gate::GateInputs;
-use crate::resources::metadata::{DRILL_ID, GATE, gate_label, namespace_of};
+use crate::resources::metadata::{DRILL_ID, GATE, label_of, namespace_of};
 use crate::resources::plugin::PluginKind;
 use crate::resources::refusal::{GateFacts, Refusal, check_gate};
 use crate::resources::{Object, keys};
@@ -216,13 +215,14 @@ impl Work<'_> {
 
     /// All that has been made for the gate itself: what its status names, and what is seen.
     fn known_objects(&self) -> Vec<ObjectRef> {
-        let label = gate_label(&namespace_of(self.gate), &self.gate.name_any());
-        let is_its = |object: &Made| {
+        let label = label_of(self.gate);
+        let mut seen = self.context.cluster.ours.of(None);
+        seen.retain(|object| {
             let labels = object.labels();
             labels.get(GATE) == Some(&label) && !labels.contains_key(DRILL_ID)
-        };
+        });
         let told = self.gate.status.as_ref().map(|status| &*status.objects);
-        objects::known(&self.context.cluster, told, is_its)
+        objects::known(&seen, told)
     }
 
     /// The number of drills that is told: not each that it has for a moment.
