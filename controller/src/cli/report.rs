@@ -1,5 +1,7 @@
 //! `drillgate report`: verify, show and compare what drills have left.
 
+mod kept;
+
 use std::error::Error;
 use std::fs::File;
 use std::io::Read;
@@ -18,16 +20,19 @@ use crate::evidence::folder::{self, REPORT, Refusal, Verified};
 use crate::evidence::record::Record;
 use crate::evidence::{self, Seal};
 
-/// Verify, show and compare the evidence of drills
+/// Verify, show and compare the evidence of drills, and fetch it from the cluster
 ///
 /// A drill leaves a folder: report.json, the same as a page, as Markdown and for test tools, and a
-/// signature over all of them. These commands ask nothing but the files.
+/// signature over all of them. These commands ask nothing but the files; list and fetch ask the
+/// cluster for the evidence of `drillgate run --keep-evidence`.
 #[derive(Subcommand)]
 pub(super) enum ReportCommand {
     Verify(VerifyArgs),
     Show(ShowArgs),
     Compare(CompareArgs),
     Schema(SchemaArgs),
+    List(kept::ListArgs),
+    Fetch(kept::FetchArgs),
 }
 
 /// Verify that a folder is, byte for byte, what a key has signed
@@ -130,6 +135,8 @@ pub(super) fn run(command: &ReportCommand) -> Outcome {
         ReportCommand::Verify(args) => verify(args),
         ReportCommand::Show(args) => show(args),
         ReportCommand::Compare(args) => compare(args),
+        ReportCommand::List(args) => kept::list(args),
+        ReportCommand::Fetch(args) => kept::get(args),
         ReportCommand::Schema(_) => {
             output::emit(&output::json(&evidence::schema())?)?;
             Ok(ExitCode::SUCCESS)

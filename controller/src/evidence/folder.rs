@@ -1,6 +1,7 @@
 //! The folder that a drill leaves: the reports, and a signature over all of them.
 
 mod error;
+mod files;
 mod verified;
 
 use std::fs::{self, File};
@@ -9,15 +10,12 @@ use std::path::Path;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::document::{Document, MAX_BYTES};
-use super::html::{Seal, html};
+use super::envelope;
 use super::record::Record;
-use super::statement::{Digests, Statement, Subject};
-use super::{envelope, junit, markdown};
-use crate::digest::digest_of;
 use crate::keyfile::Jwk;
 
-pub use error::{Refusal, WriteError};
+pub use error::{FilesError, Refusal, WriteError};
+pub use files::Files;
 pub use verified::{Verified, verify};
 
 /// The record, for programs.
@@ -33,12 +31,27 @@ const SIGNED: [&str; 4] = [REPORT, "report.html", "report.md", "junit.xml"];
 /// # Errors
 /// [`WriteError`]: the folder is not empty, or the key is no private Ed25519 key.
 pub fn ready(folder: &Path, key: Option<&Jwk>) -> Result<(), WriteError> {
-    if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(WriteError::Exists(folder.to_owned()));
+    free(folder)?;
+    key.map_or(Ok(()), signs)
+}
+
+/// Finds out whether a folder can be written without overwriting anything.
+///
+/// # Errors
+/// [`WriteError`]: it is not empty.
+pub fn free(folder: &Path) -> Result<(), WriteError> {
+    match fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        true => Err(WriteError::Exists(folder.to_owned())),
+        false => Ok(()),
     }
-    if let Some(key) = key {
-        envelope::seal(b"", key)?;
-    }
+}
+
+/// Finds out whether a key signs evidence.
+///
+/// # Errors
+/// [`WriteError`]: it is no private Ed25519 key.
+pub fn signs(key: &Jwk) -> Result<(), WriteError> {
+    envelope::seal(b"", key)?;
     Ok(())
 }
 
@@ -57,7 +70,15 @@ pub fn write(
     now: Time,
 ) -> Result<(), WriteError> {
     ready(folder, key)?;
-    let files = files(record, key, now)?;
+    put(&Files::of(record, key, now)?, folder)
+}
+
+/// Writes files as a folder: all of it, or nothing. It must not exist, or be empty.
+///
+/// # Errors
+/// [`WriteError`], which names the folder.
+pub fn put(files: &Files, folder: &Path) -> Result<(), WriteError> {
+    free(folder)?;
     let failed = |error| WriteError::Unwritable(folder.to_owned(), error);
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -69,7 +90,7 @@ pub fn write(
         .prefix(".drillgate-evidence-")
         .tempdir_in(parent)
         .map_err(failed)?;
-    for (name, text) in &files {
+    for (name, text) in files.iter() {
         let mut file = File::create_new(half.path().join(name)).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
         file.sync_all().map_err(failed)?;
@@ -85,47 +106,6 @@ pub fn write(
 fn open_to_readers(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
-}
-
-/// The files by name, the bundle last.
-fn files(
-    record: &Record,
-    key: Option<&Jwk>,
-    now: Time,
-) -> Result<Vec<(&'static str, String)>, WriteError> {
-    let report = Document::of(record).text()?;
-    if report.len() as u64 > MAX_BYTES {
-        return Err(WriteError::TooLarge(report.len()));
-    }
-    let texts = [
-        report,
-        html(record, &seal_of(key))?,
-        markdown(record)?,
-        junit(record)?,
-    ];
-    let mut files: Vec<_> = SIGNED.into_iter().zip(texts).collect();
-    if let Some(key) = key {
-        let subject = files.iter().map(|(name, text)| Subject {
-            name: (*name).to_owned(),
-            digest: Digests {
-                sha256: digest_of(text.as_bytes()),
-            },
-        });
-        let statement = Statement::new(record, subject.collect(), now);
-        let payload = serde_json::to_vec(&statement).map_err(super::RenderError::from)?;
-        files.push((BUNDLE, envelope::seal(&payload, key)?));
-    }
-    Ok(files)
-}
-
-fn seal_of(key: Option<&Jwk>) -> Seal {
-    let Some(key) = key else {
-        return Seal::Unsigned;
-    };
-    Seal::Signed {
-        kid: key.kid().to_string(),
-        thumbprint: key.thumbprint().unwrap_or_default(),
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | the report for pull requests | `markdown.rs` |
 //! | the report for test tools | `junit.rs` |
 //! | the folder, written and verified | `folder.rs` |
+//! | the same files in the cluster, and how many stay | `kept.rs` |
 //! | what is signed, and in which envelope | `statement.rs`, `envelope.rs` |
 //! | where the requests went | `ledger.rs` |
 //! | how times are written | `precise.rs` |
@@ -22,6 +23,7 @@ mod envelope;
 pub mod folder;
 mod html;
 mod junit;
+pub mod kept;
 pub mod ledger;
 mod markdown;
 pub(crate) mod precise;

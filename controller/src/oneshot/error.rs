@@ -49,6 +49,22 @@ pub enum Error {
         /// What came of it.
         source: Box<kube::Error>,
     },
+    /// Evidence cannot be written to the cluster or read from it.
+    Evidence {
+        /// What was to be done, such as `create ConfigMap orders-dr/x`.
+        what: String,
+        /// The right that it takes.
+        verb: &'static str,
+        /// Where.
+        namespace: String,
+        /// What came of it.
+        source: Box<kube::Error>,
+    },
+    /// There is no such evidence.
+    NoEvidence {
+        /// The ConfigMap, as `namespace/name`.
+        name: String,
+    },
     /// The cluster cannot be written to.
     Write(Box<reconcile::Error>),
     /// Objects that were deleted, and are still there.
@@ -73,6 +89,7 @@ impl Error {
                 | Error::NotInstalled { .. }
                 | Error::Managed { .. }
                 | Error::Ambiguous { .. }
+                | Error::NoEvidence { .. }
         )
     }
 
@@ -93,7 +110,9 @@ impl Error {
 
     fn category(&self) -> Option<&'static str> {
         match self {
-            Error::Read { source, .. } => Some(reconcile::api_category(source)),
+            Error::Read { source, .. } | Error::Evidence { source, .. } => {
+                Some(reconcile::api_category(source))
+            }
             Error::Write(error) => Some(error.category()),
             _ => None,
         }
@@ -133,6 +152,16 @@ impl fmt::Display for Error {
                 found.join(", ")
             ),
             Error::Read { what, source } => read(f, what, source),
+            Error::Evidence {
+                what,
+                verb,
+                namespace,
+                source,
+            } => evidence(f, what, (verb, namespace), source),
+            Error::NoEvidence { name } => write!(
+                f,
+                "there is no ConfigMap {name}: `drillgate report list` shows the evidence that there is"
+            ),
             Error::Write(error) => write!(f, "{error}{}", right(error.category())),
             Error::Lingers { objects } => write!(
                 f,
@@ -152,6 +181,26 @@ fn read(f: &mut fmt::Formatter<'_>, what: &str, error: &kube::Error) -> fmt::Res
             "the cluster does not know {what}: is Istio installed, and is this the right cluster?"
         ),
         category => write!(f, "cannot read {what}: {error}{}", right(category)),
+    }
+}
+
+fn evidence(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    (verb, namespace): (&str, &str),
+    error: &kube::Error,
+) -> fmt::Result {
+    write!(f, "cannot {what}: {error}")?;
+    match (reconcile::api_category(error), verb) {
+        ("Forbidden", "get") => write!(
+            f,
+            ": this user needs the right to get configmaps in the namespace {namespace}, which Kubernetes' role view has"
+        ),
+        ("Forbidden", _) => write!(
+            f,
+            ": this user needs the right to {verb} configmaps in the namespace {namespace}: bind the ClusterRole drillgate-pipeline-evidence there (the chart has it with userRoles.keepEvidence=true)"
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -13,6 +13,7 @@
 //! | a gate | `gate.rs` |
 //! | what stands in the cluster | `standing.rs` |
 //! | what was left behind | `gc.rs` |
+//! | evidence of runs that are over | `kept.rs` |
 //!
 //! Field managers are those of the controller: a drill's entry in the active list has its own
 //! ([`crate::resources::names::field_manager`]), so that any number of pipelines, and the
@@ -24,6 +25,7 @@ mod error;
 pub mod filter;
 pub mod gate;
 pub mod gc;
+pub mod kept;
 pub mod manifest;
 pub mod plan;
 mod schema;

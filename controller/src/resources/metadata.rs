@@ -49,6 +49,19 @@ pub const ROUTE_SEED: &str = "drillgate.dev/route-seed";
 /// The annotation on the plugin of a gate that has no resource: the gate itself, as JSON.
 pub const GATE_SPEC: &str = "drillgate.dev/gate-resource";
 
+/// The label with a drill's name, on the evidence of its runs. See
+/// [`evidence_of`](super::names::evidence_of).
+pub const EVIDENCE_OF: &str = "drillgate.dev/evidence-of";
+
+/// The annotation on evidence with what the drill came to: `passed` or `failed`.
+pub const VERDICT: &str = "drillgate.dev/verdict";
+
+/// The annotation on evidence with the time, in RFC 3339, at which the run began.
+pub const BEGAN: &str = "drillgate.dev/began";
+
+/// The annotation on evidence with the SHA-256 of its `report.json`, in hex.
+pub const REPORT_SHA256: &str = "drillgate.dev/report-sha256";
+
 /// The value of the label [`GATE`], shortened where it would be too long for a label.
 pub fn gate_label(namespace: &str, name: &str) -> String {
     bounded(format!("{namespace}.{name}"))

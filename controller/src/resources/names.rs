@@ -1,6 +1,7 @@
 //! Names of objects: the same for the same gate, drill and host, so that applying twice changes
 //! nothing, and at most 63 characters, which every kind and every label takes.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use uuid::Uuid;
 
 use crate::digest::digest;
@@ -38,6 +39,37 @@ pub fn of_drill(drill: Uuid, host: &str) -> String {
     ))
 }
 
+/// The drill in the label of its evidence: its name. One that is too long, or no name that the API
+/// server would take, is made one, with a hash of what it was: two drills never share a label.
+pub fn evidence_of(drill: &str) -> String {
+    let is_sound = |part: &str| {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        !part.is_empty() && part.chars().all(fits) && part.trim_matches('-') == part
+    };
+    if drill.len() <= MAX_NAME && drill.split('.').all(is_sound) {
+        return drill.to_owned();
+    }
+    let hash = digest(drill, HASH);
+    let plain = drill.chars().map(|c| match c.to_ascii_lowercase() {
+        c if c.is_ascii_alphanumeric() => c,
+        _ => '-',
+    });
+    let kept: String = plain.take(MAX_NAME - hash.len() - 1).collect();
+    format!("{}-{hash}", kept.trim_matches('-'))
+        .trim_start_matches('-')
+        .to_owned()
+}
+
+/// The evidence of a run of a drill that began then: longer than [`MAX_NAME`], which no ConfigMap
+/// minds. Eight digits of the drill's UUID keep two runs of one second apart.
+pub fn evidence(drill: &str, began: &Time, id: &str) -> String {
+    let began = began.0.strftime("%Y%m%d-%H%M%S");
+    let digits = id.chars().filter(char::is_ascii_hexdigit);
+    let short: String = digits.take(8).collect();
+    let short = short.to_ascii_lowercase();
+    format!("drillgate-{}-{began}-{short}", evidence_of(drill))
+}
+
 /// The field manager of the entries that the controller has in active lists: those of all drills
 /// with a resource.
 pub const DRILLS_MANAGER: &str = "drillgate-drills";
@@ -60,7 +92,10 @@ pub(super) fn bounded(name: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_NAME, gate, guard, of_drill, protection};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::{MAX_NAME, evidence, evidence_of, gate, guard, of_drill, protection};
 
     const DRILL: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
 
@@ -97,5 +132,35 @@ mod tests {
         }
         assert_ne!(gate(&long), guard(&long));
         assert!(of_drill(DRILL.parse().unwrap(), &"h".repeat(253)).len() <= MAX_NAME);
+    }
+
+    #[test]
+    fn evidence_is_named_after_the_drill_and_the_time() {
+        let began = Time(Timestamp::from_second(1_790_001_800).unwrap());
+        assert_eq!(
+            evidence("orders", &began, DRILL),
+            "drillgate-orders-20260921-144320-6f1c2b9e"
+        );
+        assert_eq!(evidence_of("orders.eu-west"), "orders.eu-west");
+    }
+
+    #[test]
+    fn what_is_no_name_for_the_api_server_is_made_one_and_keeps_apart() {
+        let long = "o".repeat(253);
+        let odd = ["Orders", "orders_", "-orders", "a..b", "ä", "", "..", &long];
+        let mut labels: Vec<String> = odd.iter().map(|drill| evidence_of(drill)).collect();
+        labels.push(evidence_of(&format!("{long}o")));
+        for label in &labels {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(
+                label.len() <= MAX_NAME && label.chars().all(fits),
+                "{label}"
+            );
+            assert_eq!(label.trim_matches('-'), label);
+            assert_eq!(evidence_of(label), *label);
+        }
+        labels.sort();
+        labels.dedup();
+        assert_eq!(labels.len(), odd.len() + 1);
     }
 }

@@ -5,6 +5,7 @@ mod checks;
 mod edge;
 mod evidence;
 mod gates;
+mod kept;
 mod rights;
 mod run;
 mod schedule;

@@ -15,7 +15,7 @@ fn binding(kind: &str, role: &str, user: &str, namespace: Option<&str>) -> Value
 }
 
 /// A desk of a user who has the roles of a pipeline and nothing else.
-async fn pipeline() -> Desk {
+pub async fn pipeline() -> Desk {
     let mut desk = Desk::gated().await;
     let plane = ControlPlane::shared().await;
     let user = format!("ci-of-{}", desk.scene.sandbox);

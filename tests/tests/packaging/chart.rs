@@ -96,6 +96,26 @@ fn a_value_that_means_nothing_is_refused_by_name() {
 }
 
 #[test]
+fn only_who_asks_for_it_gets_the_role_that_writes_config_maps() {
+    let writes = |values: &[&str]| -> Vec<(String, String)> {
+        let all = objects(&template(values));
+        let rules = all.iter().flat_map(|object| {
+            let rules = object["rules"].as_array().cloned().unwrap_or_default();
+            rules.into_iter().map(move |rule| (called(object), rule))
+        });
+        let rules = rules.filter(|(_, rule)| rule["resources"].to_string().contains("configmaps"));
+        rules
+            .map(|(role, rule)| (role, rule["verbs"].to_string()))
+            .collect()
+    };
+    assert_eq!(writes(&[]), []);
+    let role = "ClusterRole/drillgate-pipeline-evidence".to_owned();
+    let verbs = r#"["create","list","delete"]"#.to_owned();
+    let asked = writes(&["--set", "userRoles.keepEvidence=true"]);
+    assert_eq!(asked, [(role, verbs)]);
+}
+
+#[test]
 fn no_role_allows_what_is_not_spelled_out() {
     for object in objects(&template(&EVERYTHING)) {
         let rules = object["rules"].as_array().cloned().unwrap_or_default();

@@ -48,6 +48,7 @@ Examples:
   drillgate run -f drill.yaml -- sh -c 'curl -fsS -H \"$DRILL_HEADER\" https://orders.example.com/healthz'
   drillgate run -f drill.yaml --upstream https://gateway.example.com -- npm test
   drillgate run -f drill.yaml --evidence evidence --evidence-key audit.jwk
+  drillgate run -f drill.yaml --keep-evidence 12 --evidence-key audit.jwk
 
 Before all else the edge is tried with requests that it has to refuse: forged, expired, for another
 environment or drill, and others; and once more when the drill is over. One that it lets through fails
@@ -71,8 +72,9 @@ removes them, or `drillgate gc`.
 
 Exit codes:
   0  all that had to hold did, the command has ended with 0, and nothing of the drill is left
-  1  a required check has failed, the edge has not refused a control, the ledger does not close, or
-     an objective of the drill (spec.objectives) was missed
+  1  a required check has failed, the edge has not refused a control, the ledger does not close, an
+     objective of the drill (spec.objectives) was missed, or the evidence could not be kept in the
+     cluster (--keep-evidence)
   N  the command's own code if it is not 0, whatever the checks came to; 128 + the signal that ended
      the command or the run
   2  usage
@@ -184,7 +186,8 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
     ));
     let outcome = up_and_down(args, signals, &prepared, &progress, &mut told).await;
     let counts = counting.end(&facts).await;
-    told.finish(args, &prepared.evidence, outcome, counts, &progress)
+    told.finish(args, &prepared, outcome, counts, &progress)
+        .await
 }
 
 /// What the run came to, and whether the drill could be taken away.
@@ -244,10 +247,10 @@ struct Told {
 
 impl Told {
     /// Writes the files, and gives the exit code: 0 only if all that had to hold did.
-    fn finish(
+    async fn finish(
         mut self,
         args: &RunArgs,
-        evidence: &Evidence,
+        prepared: &Prepared,
         (outcome, left): UpAndDown,
         counts: (Count, Count),
         progress: &Progress,
@@ -259,19 +262,11 @@ impl Told {
             self.summary.error = errors.first().cloned();
         }
         let record = self.recording.end(errors, counts);
-        let written = evidence.write(&record).map(|page| {
-            if let Some(page) = page {
-                let verdict = if record.has_passed() {
-                    "passed"
-                } else {
-                    "failed"
-                };
-                progress.say(&format!("the drill has {verdict}: {}", page.display()));
-            }
-        });
-        self.summary.write(args.summary.as_deref()).and(written)?;
+        let (evidence, client) = (&prepared.evidence, &prepared.site.client);
+        let written = evidence.leave(client, &record, progress).await;
+        let kept = self.summary.write(args.summary.as_deref()).and(written)?;
         match (outcome, left) {
-            (Ok(0), Ok(())) => Ok(proven(&record)),
+            (Ok(0), Ok(())) => Ok(proven(&record).max(kept)),
             (Ok(_), Err(error)) => Err(error),
             (outcome, left) => {
                 left.err()

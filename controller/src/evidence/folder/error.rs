@@ -24,6 +24,15 @@ pub enum WriteError {
     Key(EnvelopeError),
 }
 
+/// Why files are not those that a drill leaves.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FilesError {
+    /// A drill leaves no file with this name.
+    Unknown(String),
+    /// It leaves one with this name, always.
+    Missing(&'static str),
+}
+
 /// Why a folder is not believed.
 #[derive(Debug)]
 pub enum Refusal {
@@ -78,6 +87,15 @@ impl fmt::Display for WriteError {
     }
 }
 
+impl fmt::Display for FilesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FilesError::Unknown(name) => write!(f, "no drill leaves a file {name:?}"),
+            FilesError::Missing(name) => write!(f, "{name:?} is missing"),
+        }
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,6 +121,7 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl std::error::Error for FilesError {}
 impl std::error::Error for WriteError {}
 impl std::error::Error for Refusal {}
 
