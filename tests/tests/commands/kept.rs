@@ -244,28 +244,6 @@ async fn without_the_right_the_drill_goes_and_the_run_fails_with_what_to_do() {
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }
 
-impl Desk {
-    /// Lets the pipeline's user do this with ConfigMaps of the sandbox's namespace.
-    async fn allow(&self, verbs: &[&str]) {
-        let group = "rbac.authorization.k8s.io";
-        let metadata = json!({"name": "evidence", "namespace": self.scene.sandbox});
-        let user = format!("ci-of-{}", self.scene.sandbox);
-        self.scene
-            .apply(json!({
-                "apiVersion": format!("{group}/v1"), "kind": "Role", "metadata": metadata,
-                "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}],
-            }))
-            .await;
-        self.scene
-            .apply(json!({
-                "apiVersion": format!("{group}/v1"), "kind": "RoleBinding", "metadata": metadata,
-                "roleRef": {"apiGroup": group, "kind": "Role", "name": "evidence"},
-                "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
-            }))
-            .await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_config_map_with_a_name_that_no_drill_leaves_is_not_written_anywhere() {
     let desk = Desk::gated().await;

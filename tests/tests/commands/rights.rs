@@ -50,6 +50,23 @@ pub async fn pipeline() -> Desk {
     desk
 }
 
+impl Desk {
+    /// Lets the pipeline's user do this with ConfigMaps of the sandbox's namespace.
+    pub async fn allow(&self, verbs: &[&str]) {
+        let namespace = &self.scene.sandbox;
+        let role = json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+            "metadata": {"name": "evidence", "namespace": namespace},
+            "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": verbs}],
+        });
+        self.scene.apply(role).await;
+        let user = format!("ci-of-{namespace}");
+        let mut bound = binding("RoleBinding", "evidence", &user, Some(namespace));
+        bound["roleRef"]["kind"] = json!("Role");
+        self.scene.apply(bound).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pipeline_with_its_two_roles_can_do_all_that_a_drill_needs() {
     let desk = pipeline().await;

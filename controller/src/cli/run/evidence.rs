@@ -89,7 +89,7 @@ impl Evidence {
         let files = Files::of(record, self.key.as_ref(), now());
         let mut code = 0;
         if let Some(limit) = self.keep
-            && let Err(error) = kept(client, record, &files, limit.into(), progress).await
+            && let Err(error) = in_cluster(client, record, &files, limit.into(), progress).await
         {
             let error = format!("the evidence is not kept in the cluster: {error}");
             output::error(Box::<dyn Error>::from(error).as_ref());
@@ -105,7 +105,7 @@ impl Evidence {
 }
 
 /// Keeps the files in the cluster, and deletes what is older than the `limit` newest of the drill.
-async fn kept(
+async fn in_cluster(
     client: &Client,
     record: &Record,
     files: &Result<Files, WriteError>,
