@@ -46,6 +46,11 @@ impl Duration {
         self.seconds
     }
 
+    /// The same as the standard library has it.
+    pub fn to_std(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.seconds.into())
+    }
+
     /// The form of protobuf's JSON, which Istio reads: seconds only.
     pub fn proto(&self) -> String {
         format!("{}s", self.seconds)

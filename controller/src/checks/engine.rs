@@ -53,9 +53,7 @@ async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
     let mut outcome = not_run(check, "the drill was over before");
     let begun = Instant::now();
     let lasts = check.retry.lasts.as_ref();
-    let lasts = lasts.map_or(Duration::ZERO, |lasts| {
-        Duration::from_secs(lasts.as_secs().into())
-    });
+    let lasts = lasts.map_or(Duration::ZERO, |lasts| lasts.to_std());
     let mut pauses = Pauses::of(&check.retry);
     while Instant::now() < context.deadline {
         let try_begun = Instant::now();
@@ -84,7 +82,7 @@ async fn run_one(check: &Check, context: &Context<'_>) -> Outcome {
 }
 
 async fn try_once(check: &Check, context: &Context<'_>) -> Tried {
-    let limit = Duration::from_secs(check.timeout.as_secs().into());
+    let limit = check.timeout.to_std();
     let limit = limit.min(context.deadline.duration_since(Instant::now()));
     let tried = match timeout(limit, ask(check, context)).await {
         Ok(tried) => tried,
@@ -111,7 +109,7 @@ async fn cleared(mut tried: Tried, context: &Context<'_>) -> Tried {
 async fn ask(check: &Check, context: &Context<'_>) -> Tried {
     if let Some(databases) = context.databases {
         let look = Look {
-            limit: Duration::from_secs(check.timeout.as_secs().into()),
+            limit: check.timeout.to_std(),
             recovery_started: context.recovery_started,
             now: Timestamp::now(),
         };
@@ -141,8 +139,8 @@ struct Pauses {
 impl Pauses {
     fn of(retry: &Retry) -> Pauses {
         Pauses {
-            next: Duration::from_secs(retry.interval.as_secs().into()),
-            longest: Duration::from_secs(retry.max_interval.as_secs().into()),
+            next: retry.interval.to_std(),
+            longest: retry.max_interval.to_std(),
         }
     }
 

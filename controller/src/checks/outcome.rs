@@ -1,6 +1,7 @@
 //! What a check came to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
@@ -21,6 +22,16 @@ pub enum Verdict {
     Failed,
     /// It was not asked: the drill ended before.
     NotRun,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+            Verdict::NotRun => "not run",
+        })
+    }
 }
 
 /// One check, at its end.

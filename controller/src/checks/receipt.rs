@@ -16,7 +16,7 @@ use super::through::{Way, asked};
 use crate::api::{OwnReceipt, ReceiptCheck};
 
 /// What stands for the mark in statements and paths.
-const CANARY: &str = "{canary}";
+pub(super) const CANARY: &str = "{canary}";
 
 /// The table that is drillgate's own.
 const TABLE: &str = "drillgate_receipt";

@@ -9,6 +9,11 @@ use serde::Serialize;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default().bold();
 pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// [`GOOD`] or [`BAD`].
+pub(super) fn style(is_good: bool) -> Style {
+    if is_good { GOOD } else { BAD }
+}
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
 #[derive(Args)]

@@ -103,12 +103,7 @@ async fn ask(
 
 /// One check, in one line.
 fn checked(check: &CheckStatus) -> String {
-    let word = match check.verdict {
-        Verdict::Passed => "passed",
-        Verdict::Failed => "failed",
-        Verdict::NotRun => "not run",
-    };
-    format!("{} {word}: {}", check.name, check.message)
+    format!("{} {}: {}", check.name, check.verdict, check.message)
 }
 
 fn text(shown: &Shown, drill: &Standing, now: &Time) -> String {

@@ -268,7 +268,7 @@ fn generate_key() -> Result<Jwk, Error> {
     Jwk::generate(kid, Algorithm::Hs256).map_err(no_identity)
 }
 
-fn no_identity(error: impl std::fmt::Display) -> Error {
+pub(super) fn no_identity(error: impl std::fmt::Display) -> Error {
     Error::NoIdentity(error.to_string())
 }
 

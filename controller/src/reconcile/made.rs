@@ -1,8 +1,9 @@
 //! An object that we have made, as a store keeps it.
 //!
 //! It is read without who manages which field: of a filter with a thousand entries that is the
-//! larger half, and memory that was taken once is hardly given back. As a tree, the spec of a route takes ten times the memory of its text, and it is looked at
-//! rarely. A filter is kept as a tree: every look at every drill asks for an entry in it.
+//! larger half, and memory that was taken once is hardly given back. As a tree, the spec of a route
+//! takes ten times the memory of its text, and it is looked at rarely. A filter is kept as a tree:
+//! every look at every drill asks for an entry in it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -142,31 +142,13 @@ impl Server {
     /// # Panics
     /// If one fails.
     pub fn admin(&self, database: &str, statements: &str) -> String {
-        let socket = self.folder.display().to_string();
-        let port = self.port.to_string();
+        let input = statements.as_bytes();
         let printed = match self.kind {
             Kind::PostgreSql => {
-                let arguments = [
-                    "-h",
-                    &socket,
-                    "-p",
-                    &port,
-                    "-U",
-                    "postgres",
-                    "-d",
-                    database,
-                    "-qAtX",
-                    "-v",
-                    "ON_ERROR_STOP=1",
-                ];
-                let psql = "usr/lib/postgresql/15/bin/psql";
-                command(psql, &arguments, statements.as_bytes())
+                let arguments = ["-d", database, "-qAtX", "-v", "ON_ERROR_STOP=1"];
+                self.run("usr/lib/postgresql/15/bin/psql", &arguments, input)
             }
-            Kind::MariaDb => {
-                let socket = format!("--socket={}", self.folder.join("socket").display());
-                let arguments = ["--no-defaults", &socket, "-uroot", "-N", "-B", database];
-                command("usr/bin/mariadb", &arguments, statements.as_bytes())
-            }
+            Kind::MariaDb => self.run("usr/bin/mariadb", &["-N", "-B", database], input),
         };
         String::from_utf8(printed).expect("text")
     }
@@ -176,25 +158,14 @@ impl Server {
     /// # Panics
     /// If it cannot be dumped.
     pub fn dump(&self, database: &str) -> Vec<u8> {
-        let socket = self.folder.display().to_string();
-        let port = self.port.to_string();
         match self.kind {
             Kind::PostgreSql => {
-                let arguments = [
-                    "-h", &socket, "-p", &port, "-U", "postgres", "-Fc", database,
-                ];
-                command("usr/lib/postgresql/15/bin/pg_dump", &arguments, b"")
+                let dump = "usr/lib/postgresql/15/bin/pg_dump";
+                self.run(dump, &["-Fc", database], b"")
             }
             Kind::MariaDb => {
-                let socket = format!("--socket={}", self.folder.join("socket").display());
-                let arguments = [
-                    "--no-defaults",
-                    &socket,
-                    "-uroot",
-                    "--single-transaction",
-                    database,
-                ];
-                command("usr/bin/mariadb-dump", &arguments, b"")
+                let arguments = ["--single-transaction", database];
+                self.run("usr/bin/mariadb-dump", &arguments, b"")
             }
         }
     }
@@ -204,29 +175,24 @@ impl Server {
     /// # Panics
     /// If it cannot be restored.
     pub fn restore(&self, database: &str, dump: &[u8]) {
-        let socket = self.folder.display().to_string();
-        let port = self.port.to_string();
         match self.kind {
             Kind::PostgreSql => {
-                let arguments = [
-                    "-h",
-                    &socket,
-                    "-p",
-                    &port,
-                    "-U",
-                    "postgres",
-                    "-d",
-                    database,
-                    "--exit-on-error",
-                ];
-                command("usr/lib/postgresql/15/bin/pg_restore", &arguments, dump);
+                let arguments = ["-d", database, "--exit-on-error"];
+                self.run("usr/lib/postgresql/15/bin/pg_restore", &arguments, dump)
             }
-            Kind::MariaDb => {
-                let socket = format!("--socket={}", self.folder.join("socket").display());
-                let arguments = ["--no-defaults", &socket, "-uroot", database];
-                command("usr/bin/mariadb", &arguments, dump);
-            }
-        }
+            Kind::MariaDb => self.run("usr/bin/mariadb", &[database], dump),
+        };
+    }
+
+    /// Runs one of its programs as the one who may do all, and gives what it prints.
+    fn run(&self, program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+        let (folder, port) = (self.folder.display().to_string(), self.port.to_string());
+        let socket = format!("--socket={folder}/socket");
+        let connection = match self.kind {
+            Kind::PostgreSql => vec!["-h", &folder, "-p", &port, "-U", "postgres"],
+            Kind::MariaDb => vec!["--no-defaults", &socket, "-uroot"],
+        };
+        command(program, &[&connection, arguments].concat(), input)
     }
 
     fn wait(&self) {

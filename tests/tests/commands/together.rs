@@ -6,13 +6,19 @@ use serde_json::json;
 
 use crate::{Desk, eventually, finish, signal};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_runs_and_a_controller_at_one_gate_do_not_disturb_each_other() {
+/// A cluster of its own with our definitions, and a controller that leads.
+async fn with_a_controller() -> (ControlPlane, Controller, Desk) {
     let plane = ControlPlane::start().await;
     let scene = Scene::set(&plane).await;
     let mut controller = Controller::start(&plane.kubeconfig());
     controller.leads().await;
     let desk = Desk::at(&plane, scene);
+    (plane, controller, desk)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_and_a_controller_at_one_gate_do_not_disturb_each_other() {
+    let (plane, mut controller, desk) = with_a_controller().await;
     let scene = &desk.scene;
     scene.apply(scene.gate()).await;
     scene.gate_until(is_ready).await;
@@ -87,11 +93,7 @@ async fn a_drill_with_a_resource_is_not_stopped_behind_the_controllers_back() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_with_a_resource_waits_for_the_place_that_a_pipelines_drill_has() {
-    let plane = ControlPlane::start().await;
-    let scene = Scene::set(&plane).await;
-    let mut controller = Controller::start(&plane.kubeconfig());
-    controller.leads().await;
-    let desk = Desk::at(&plane, scene);
+    let (_plane, _controller, desk) = with_a_controller().await;
     let scene = &desk.scene;
     let mut gate = scene.gate();
     gate["spec"]["ownedHosts"] = json!(["orders.example.com"]);

@@ -84,18 +84,22 @@ impl Scene {
         let mut databases = Databases::new(&known, "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f");
         databases.rpo = self.rpo;
         databases.edge = self.route.as_ref().map(|route| route as _);
-        let context = Context {
-            environment: &[],
-            edge: None,
-            databases: Some(&databases),
-            recovery_started: self.recovery_started,
-            deadline: Instant::now() + Duration::from_secs(60),
-        };
+        let context = self.context(&databases);
         let checks = [check];
         let outcome = run(&checks, &context, |_| {}).await.remove(0);
         let shown = format!("{outcome:?} {databases:?}");
         assert!(!shown.contains(PASSWORD), "{shown}");
         outcome
+    }
+
+    fn context<'a>(&self, databases: &'a Databases<'a>) -> Context<'a> {
+        Context {
+            environment: &[],
+            edge: None,
+            databases: Some(databases),
+            recovery_started: self.recovery_started,
+            deadline: Instant::now() + Duration::from_secs(60),
+        }
     }
 
     /// Begins a check, drops it when it has asked the edge, and clears up: what cannot be removed.
@@ -104,13 +108,7 @@ impl Scene {
         let known: Vec<Database> = serde_json::from_value(self.databases.clone()).unwrap();
         let mut databases = Databases::new(&known, "drill");
         databases.edge = self.route.as_ref().map(|route| route as _);
-        let context = Context {
-            environment: &[],
-            edge: None,
-            databases: Some(&databases),
-            recovery_started: self.recovery_started,
-            deadline: Instant::now() + Duration::from_secs(60),
-        };
+        let context = self.context(&databases);
         let checks = [check];
         tokio::select! {
             outcomes = run(&checks, &context, |_| {}) => panic!("{outcomes:?}"),

@@ -16,18 +16,34 @@ use crate::api::{Database, Engine};
 
 /// A connection that only reads.
 #[derive(Debug)]
-pub(in crate::checks) struct Reader<'a> {
+pub(in crate::checks) struct Reader<'a>(Link<'a>);
+
+/// A connection that writes, to a sandbox.
+#[derive(Debug)]
+pub(in crate::checks) struct Writer<'a>(Link<'a>);
+
+/// A connection to a database, and how long a statement may last there.
+#[derive(Debug)]
+struct Link<'a> {
     database: &'a Database,
     connection: Connection,
     limit: Duration,
 }
 
-/// A connection that writes, to a sandbox.
-#[derive(Debug)]
-pub(in crate::checks) struct Writer<'a> {
-    database: &'a Database,
-    connection: Connection,
-    limit: Duration,
+impl Link<'_> {
+    /// Runs a statement of our own, of which nothing is to be seen.
+    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
+        let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
+        let done = match &mut self.connection {
+            Connection::PostgreSql(link) => statement.execute(link).await.map(drop),
+            Connection::MySql(link) => statement.execute(link).await.map(drop),
+        };
+        done.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &sqlx::Error) -> Failure {
+        Failure::of(self.database, error)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -40,21 +56,21 @@ impl<'a> Reader<'a> {
         connection: Connection,
         limit: Duration,
     ) -> Result<Reader<'a>, Failure> {
-        let mut reader = Reader {
+        let mut reader = Reader(Link {
             database,
             connection,
             limit,
-        };
+        });
         if database.engine == Engine::MySQL {
             let limit = limit_mysql(&reader.version().await?, limit);
-            reader.run(&limit).await?;
+            reader.0.run(&limit).await?;
         }
         Ok(reader)
     }
 
     /// The database that is read.
     pub fn database(&self) -> &'a Database {
-        self.database
+        self.0.database
     }
 
     /// What `query` yields, as text.
@@ -62,18 +78,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// What the database says, or that it yields too much.
     pub async fn ask(&mut self, query: &str) -> Result<Table, Failure> {
-        for statement in begin(self.database.engine, self.limit) {
-            self.run(&statement).await?;
+        let link = &mut self.0;
+        for statement in begin(link.database.engine, link.limit) {
+            link.run(&statement).await?;
         }
-        let asked = match &mut self.connection {
+        let asked = match &mut link.connection {
             Connection::PostgreSql(link) => rows::<Postgres>(link, Engine::PostgreSQL, query).await,
             Connection::MySql(link) => rows::<MySql>(link, Engine::MySQL, query).await,
         };
-        let ended = self.run("ROLLBACK").await;
+        let ended = link.run("ROLLBACK").await;
         let table = asked.map_err(|error| match error {
-            Unanswered::Sql(error) => Failure::of(self.database, &error),
+            Unanswered::Sql(error) => link.failure(&error),
             Unanswered::Sentence(why) => {
-                Failure::other(format!("database {}: {why}", self.database.name))
+                Failure::other(format!("database {}: {why}", link.database.name))
             }
         })?;
         ended.map(|()| table)
@@ -84,24 +101,19 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// What the database says.
     pub(super) async fn show(&mut self, statement: &'static str) -> Result<Vec<MySqlRow>, Failure> {
-        let Connection::MySql(link) = &mut self.connection else {
+        let Connection::MySql(link) = &mut self.0.connection else {
             return Ok(Vec::new());
         };
         let shown = sqlx::query(statement).fetch_all(link).await;
-        shown.map_err(|error| Failure::of(self.database, &error))
+        shown.map_err(|error| self.0.failure(&error))
     }
 
     async fn version(&mut self) -> Result<String, Failure> {
         let rows = self.show("SELECT CAST(VERSION() AS CHAR)").await?;
         let version = rows.first().map(|row| row.try_get_unchecked(0));
         let version = version.transpose();
-        let version = version.map_err(|error| Failure::of(self.database, &error))?;
+        let version = version.map_err(|error| self.0.failure(&error))?;
         Ok(version.unwrap_or_default())
-    }
-
-    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
-        let done = run(&mut self.connection, statement).await;
-        done.map_err(|error| Failure::of(self.database, &error))
     }
 }
 
@@ -115,16 +127,16 @@ impl<'a> Writer<'a> {
         connection: Connection,
         limit: Duration,
     ) -> Result<Writer<'a>, Failure> {
-        let mut writer = Writer {
+        let mut link = Link {
             database,
             connection,
             limit,
         };
         if database.engine == Engine::MySQL {
             let limit = format!("SET SESSION lock_wait_timeout = {}", seconds(limit));
-            writer.run(&limit).await?;
+            link.run(&limit).await?;
         }
-        Ok(writer)
+        Ok(Writer(link))
     }
 
     /// Runs one statement, by itself, and says how many rows it has written.
@@ -132,15 +144,15 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// What the database says.
     pub async fn write(&mut self, statement: &str) -> Result<u64, Failure> {
-        let limit = format!("SET LOCAL statement_timeout = {}", millis(self.limit));
+        let ours = &mut self.0;
+        let limit = format!("SET LOCAL statement_timeout = {}", millis(ours.limit));
         let statement = AssertSqlSafe(statement.to_owned());
-        self.run("BEGIN").await?;
-        let done = match &mut self.connection {
+        ours.run("BEGIN").await?;
+        if matches!(ours.connection, Connection::PostgreSql(_)) {
+            ours.run(&limit).await?;
+        }
+        let done = match &mut ours.connection {
             Connection::PostgreSql(link) => {
-                let limited = sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *link);
-                limited
-                    .await
-                    .map_err(|error| Failure::of(self.database, &error))?;
                 let done = sqlx::query(statement).execute(link).await;
                 done.map(|done| done.rows_affected())
             }
@@ -150,23 +162,9 @@ impl<'a> Writer<'a> {
             }
         };
         let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = self.run(end).await;
-        let rows = done.map_err(|error| Failure::of(self.database, &error))?;
+        let ended = ours.run(end).await;
+        let rows = done.map_err(|error| ours.failure(&error))?;
         ended.map(|()| rows)
-    }
-
-    async fn run(&mut self, statement: &str) -> Result<(), Failure> {
-        let done = run(&mut self.connection, statement).await;
-        done.map_err(|error| Failure::of(self.database, &error))
-    }
-}
-
-/// Runs a statement of our own, of which nothing is to be seen.
-async fn run(connection: &mut Connection, statement: &str) -> Result<(), sqlx::Error> {
-    let statement = sqlx::raw_sql(AssertSqlSafe(statement.to_owned()));
-    match connection {
-        Connection::PostgreSql(link) => statement.execute(link).await.map(drop),
-        Connection::MySql(link) => statement.execute(link).await.map(drop),
     }
 }
 

@@ -31,7 +31,7 @@ pub use source::Secrets;
 
 use super::receipt::Receipts;
 use super::through::ThroughEdge;
-use crate::api::{Database, Role};
+use crate::api::{Database, DrillSpec, Role};
 
 /// What checks that look into databases are run with.
 #[derive(Debug)]
@@ -65,6 +65,14 @@ impl<'a> Databases<'a> {
             rpo: None,
             receipts: Receipts::default(),
             told_apart: Mutex::default(),
+        }
+    }
+
+    /// For the drill of this spec, with its own objective for the age of data.
+    pub fn of(spec: &'a DrillSpec, drill: &'a str) -> Databases<'a> {
+        Databases {
+            rpo: spec.objectives.rpo.as_ref().map(|rpo| rpo.to_std()),
+            ..Databases::new(&spec.databases, drill)
         }
     }
 

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Search;
 use crate::api::{Check, Database, EdgeQuestion, OwnReceipt, ReceiptCheck, Role, Source};
-
-/// What stands for the mark in the statements of a receipt.
-const CANARY: &str = "{canary}";
+use crate::checks::receipt::CANARY;
 
 impl<'a> Search<'a> {
     /// The databases themselves.

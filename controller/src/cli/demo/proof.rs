@@ -7,8 +7,9 @@ use drill_context::Algorithm;
 
 use super::DemoArgs;
 use crate::checks::outcome::{Outcome, Verdict};
-use crate::cli::output::{BAD, GOOD};
+use crate::cli::output::{BAD, style};
 use crate::demo::Proof;
+use crate::evidence::document::Document;
 use crate::evidence::folder;
 use crate::evidence::record::{Control, Count, Ledger, Record};
 use crate::keyfile::{self, Jwk};
@@ -74,7 +75,7 @@ pub(super) fn no_postgres(args: &DemoArgs) -> Result<String, Box<dyn Error>> {
 pub(super) fn controls_line(controls: &[Control]) -> String {
     let refused = controls.iter().filter(|control| control.bites).count();
     let all = controls.len();
-    let style = if refused == all { GOOD } else { BAD };
+    let style = style(refused == all);
     format!(
         "     {:<20}  {style}{refused} of {all} were refused as they must be{style:#}\n",
         "controls"
@@ -82,13 +83,9 @@ pub(super) fn controls_line(controls: &[Control]) -> String {
 }
 
 pub(super) fn check_line(outcome: &Outcome) -> String {
-    let (style, word) = match outcome.verdict {
-        Verdict::Passed => (GOOD, "passed"),
-        Verdict::Failed => (BAD, "failed"),
-        Verdict::NotRun => (BAD, "not run"),
-    };
+    let (verdict, style) = (outcome.verdict, style(outcome.verdict == Verdict::Passed));
     format!(
-        "     {:<20}  {style}{word}{style:#}: {}\n",
+        "     {:<20}  {style}{verdict}{style:#}: {}\n",
         outcome.name, outcome.message
     )
 }
@@ -96,11 +93,9 @@ pub(super) fn check_line(outcome: &Outcome) -> String {
 /// The drill as a whole.
 pub(super) fn summary(proof: &Proof) -> String {
     let record = &proof.record;
-    let (style, word) = match record.has_passed() {
-        true => (GOOD, "passed"),
-        false => (BAD, "failed"),
-    };
-    let mut text = format!("\nthe drill with the restored database has {style}{word}{style:#}\n");
+    let (verdict, style) = (Document::of(record).verdict, style(record.has_passed()));
+    let mut text =
+        format!("\nthe drill with the restored database has {style}{verdict}{style:#}\n");
     for objective in &record.objectives {
         let seconds = |seconds: Option<u64>| match seconds {
             Some(seconds) => format!("{seconds} s"),

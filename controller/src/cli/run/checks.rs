@@ -7,11 +7,10 @@ use std::time::Duration;
 use kube::Client;
 use tokio::time::Instant;
 
-use super::super::output::{BAD, GOOD};
+use super::super::output::style;
 use super::child::time_over;
 use super::signals::Signals;
 use super::tools::ProxyArgs;
-use crate::api;
 use crate::checks::outcome::{Outcome, Verdict};
 use crate::checks::{self, Context, Databases, Edge, Secrets, ThroughEdge};
 use crate::oneshot::drill::now;
@@ -73,12 +72,9 @@ pub(super) fn databases<'a>(
     edge: Option<&'a Edge>,
     client: &Client,
 ) -> Databases<'a> {
-    let spec = &plan.drill.spec;
-    let seconds = |wanted: &api::Duration| Duration::from_secs(wanted.as_secs().into());
-    let mut databases = Databases::new(&spec.databases, id);
+    let mut databases = Databases::of(&plan.drill.spec, id);
     databases.secrets = Some(Secrets::new(client.clone(), namespace_of(&plan.drill)));
     databases.edge = edge.map(|edge| edge as &dyn ThroughEdge);
-    databases.rpo = spec.objectives.rpo.as_ref().map(seconds);
     databases
 }
 
@@ -133,11 +129,7 @@ pub(super) async fn run_checks(
 
 /// One check, at its end.
 fn line(outcome: &Outcome) -> String {
-    let (style, word) = match outcome.verdict {
-        Verdict::Passed => (GOOD, "passed"),
-        Verdict::Failed => (BAD, "failed"),
-        Verdict::NotRun => (BAD, "not run"),
-    };
+    let (verdict, style) = (outcome.verdict, style(outcome.verdict == Verdict::Passed));
     let tries = match outcome.tries {
         0 | 1 => String::new(),
         tries => format!(" at try {tries}"),
@@ -147,7 +139,7 @@ fn line(outcome: &Outcome) -> String {
         false => " (informative)",
     };
     format!(
-        "check {} {style}{word}{style:#}{tries}{severity}: {}",
+        "check {} {style}{verdict}{style:#}{tries}{severity}: {}",
         outcome.name, outcome.message
     )
 }

@@ -18,15 +18,16 @@ use self::shop::ORIGINAL;
 pub use self::shop::Shop;
 use self::spec::{RECEIPT, drill};
 use super::script::HOST;
-use super::stage::{ENVIRONMENT, Stage, TTL};
+use super::stage::{ENVIRONMENT, Stage, TTL, no_identity};
 use super::{Error, Event};
-use crate::api::{Check, DrillSpec};
+use crate::api::DrillSpec;
 use crate::checks::outcome::{Outcome, Verdict};
 use crate::checks::{self, Context, Databases, Edge};
 use crate::controls::{self, Subject};
 use crate::evidence::record::{Count, DrillFacts, Record, Stage as Part};
 use crate::evidence::recorder::Recorder;
 use crate::lab::postgres::Programs;
+use crate::oneshot::drill::now;
 use crate::proxy::{Settings, Signer, Tally, Trust};
 
 /// How long one answer to a control may take, and how long the edge may take to end the drill.
@@ -233,14 +234,8 @@ async fn ask(
     settings.hosts = vec![HOST.to_owned()];
     let edge = Edge::new(&settings)?;
     let id = drill.to_string();
-    let mut databases = Databases::new(&spec.databases, &id);
+    let mut databases = Databases::of(spec, &id);
     databases.edge = Some(&edge);
-    databases.rpo = spec
-        .objectives
-        .rpo
-        .as_ref()
-        .map(|rpo| Duration::from_secs(rpo.as_secs().into()));
-    let checks: &[Check] = &spec.checks;
     let context = Context {
         environment: &[],
         edge: Some(&edge),
@@ -248,14 +243,6 @@ async fn ask(
         recovery_started: began.0,
         deadline: Instant::now() + Duration::from_secs(TTL.unsigned_abs()),
     };
-    let outcomes = checks::run(checks, &context, tell).await;
+    let outcomes = checks::run(&spec.checks, &context, tell).await;
     Ok((outcomes, edge.counts()))
-}
-
-fn now() -> Time {
-    Time(Timestamp::now())
-}
-
-fn no_identity(error: impl std::fmt::Display) -> Error {
-    Error::NoIdentity(error.to_string())
 }

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tempfile::TempDir;
 
 use crate::demo::Error;
+use crate::demo::stage::no_identity;
 use crate::lab::postgres::{Postgres, Programs, USER};
 use crate::lab::{self, Upstream};
 
@@ -45,7 +46,7 @@ pub struct Shop {
 impl Shop {
     /// Production with its orders; the copy is empty, and its service waits for the restore.
     pub(super) async fn open(programs: &Programs) -> Result<Shop, Error> {
-        let secret = crate::route_key::generate().map_err(super::no_identity)?;
+        let secret = crate::route_key::generate().map_err(no_identity)?;
         let folder = tempfile::Builder::new().prefix("drillgate-demo-").tempdir();
         let folder = folder.map_err(|error| failed(&error))?;
         std::fs::write(folder.path().join("password"), &secret).map_err(|error| failed(&error))?;

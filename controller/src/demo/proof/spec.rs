@@ -6,7 +6,7 @@ use super::shop::{COPY, COUNT, ORIGINAL, Shop};
 use crate::api::DrillSpec;
 use crate::demo::Error;
 use crate::demo::script::HOST;
-use crate::demo::stage::ENVIRONMENT;
+use crate::demo::stage::{ENVIRONMENT, no_identity};
 
 /// The check that finds out which database the service reads.
 pub(super) const RECEIPT: &str = "receipt";
@@ -48,5 +48,5 @@ pub(super) fn drill(shop: &Shop) -> Result<DrillSpec, Error> {
             }},
         ],
     });
-    serde_json::from_value(spec).map_err(super::no_identity)
+    serde_json::from_value(spec).map_err(no_identity)
 }
