@@ -13,7 +13,6 @@ use super::list::{Listed, by, listed};
 use super::view::ViewArgs;
 use super::{FOUND, Outcome, output, time};
 use crate::api::CheckStatus;
-use crate::checks::outcome::Verdict;
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::{Site, now};
 use crate::oneshot::standing::{Standing, State, find};

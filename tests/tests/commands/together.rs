@@ -18,7 +18,7 @@ async fn with_a_controller() -> (ControlPlane, Controller, Desk) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_and_a_controller_at_one_gate_do_not_disturb_each_other() {
-    let (plane, mut controller, desk) = with_a_controller().await;
+    let (plane, controller, desk) = with_a_controller().await;
     let scene = &desk.scene;
     scene.apply(scene.gate()).await;
     scene.gate_until(is_ready).await;
