@@ -182,3 +182,26 @@ async fn light_and_dark_are_drawn_and_differ() {
     }
     assert_ne!(light, dark);
 }
+
+#[tokio::test]
+async fn a_phone_and_a_printer_get_all_of_it() {
+    let browser = Browser::new().await;
+    let address = page_of(&samples::failed(), browser.home.path(), "failed");
+    let wide = browser.picture(&address, &[]).await;
+    let phone = browser.picture(&address, &["--window-size=500,1600"]).await;
+    // The width in the header of a PNG: the page is not drawn wider than the phone.
+    assert_eq!(phone[16..20], 500_u32.to_be_bytes());
+    assert_ne!(wide, phone);
+
+    let file = browser.home.path().join("page.pdf");
+    let target = format!("--print-to-pdf={}", file.display());
+    browser
+        .open(&address, &[&target, "--no-pdf-header-footer"])
+        .await;
+    let paper = fs::read(&file).unwrap();
+    assert!(paper.starts_with(b"%PDF-"));
+    let pages = String::from_utf8_lossy(&paper)
+        .matches("/Type /Page\n")
+        .count();
+    assert!(pages >= 3, "{pages}");
+}

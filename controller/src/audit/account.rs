@@ -37,6 +37,8 @@ pub struct Totals {
     pub unanswered: u64,
     /// Verdicts that this version does not know.
     pub other: u64,
+    /// Where the routed ones went, as far as their records say: how many, by Envoy's cluster.
+    pub clusters: BTreeMap<String, u64>,
 }
 
 impl Account {
@@ -85,6 +87,11 @@ impl Totals {
             _ => &mut self.other,
         };
         *count += 1;
+        if record.verdict == "routed"
+            && let Some(cluster) = &record.upstream_cluster
+        {
+            *self.clusters.entry(cluster.clone()).or_default() += 1;
+        }
     }
 
     /// All that were refused.
@@ -103,6 +110,7 @@ mod tests {
             drill: drill.map(str::to_owned),
             reason: (verdict == "refused").then(|| "expired".to_owned()),
             request_id: Some(request.to_owned()),
+            upstream_cluster: Some("outbound|8080||orders".to_owned()),
             ..Record::default()
         }
     }
@@ -130,6 +138,7 @@ mod tests {
         assert_eq!((a.requests, a.routed, a.all_refused()), (5, 1, 1));
         assert_eq!((a.sandbox_unreachable, a.unanswered, a.other), (1, 1, 1));
         assert_eq!(a.refused["expired"], 1);
+        assert_eq!(a.clusters["outbound|8080||orders"], 1);
         assert_eq!(account.drills["b"].requests, 1);
         assert_eq!(account.unattributed.requests, 1);
         assert_eq!(account.repeated, 1);

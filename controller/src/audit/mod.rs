@@ -11,6 +11,9 @@ mod line;
 mod otlp;
 mod record;
 
+/// The longest line that is read, in bytes: an export of OpenTelemetry has thousands of records.
+pub const MAX_LINE: u64 = 64 << 20;
+
 pub use account::{Account, Totals};
 pub use line::records;
 pub use record::Record;

@@ -11,10 +11,7 @@ use uuid::Uuid;
 
 use super::view::{ViewArgs, table};
 use super::{FOUND, Outcome, output};
-use crate::audit::{Account, Record, Totals, records};
-
-/// The longest line that is read, in bytes: an export of OpenTelemetry has thousands of records.
-const MAX_LINE: u64 = 64 << 20;
+use crate::audit::{Account, MAX_LINE, Record, Totals, records};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,6 +12,7 @@ use super::proof::Shop;
 use super::report::{Answer, Answerer, Ledger, StepReport};
 use super::script::{Change, Context, HOST, Step};
 use super::{Error, Options};
+use crate::audit::{Account, Totals, records};
 use crate::keyfile::Jwk;
 use crate::lab::{
     Cluster, Drill, Edge, Filter, Gateway, Launch, Module, Request, Response, Upstream,
@@ -225,6 +226,31 @@ impl Stage {
             let records: Vec<Value> = log.lines().filter_map(record).collect();
             if records.len() >= due || Instant::now() >= deadline {
                 return Ok(records);
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// How long Envoy's log is by now, in bytes.
+    pub(super) fn logged(&self) -> Result<usize, Error> {
+        Ok(self.gateway.envoy().log()?.len())
+    }
+
+    /// What Envoy's log has of the drill from there on, once it has the `seen` answers of the
+    /// sandbox, or no more have come in time.
+    pub(super) async fn recorded(&self, from: usize, seen: u64) -> Result<Totals, Error> {
+        let drill = self.drill().to_string();
+        let deadline = Instant::now() + AUDIT_LIMIT;
+        loop {
+            let log = self.gateway.envoy().log()?;
+            let mut account = Account::default();
+            let lines = log.get(from..).unwrap_or_default().lines();
+            lines
+                .flat_map(records)
+                .for_each(|record| account.add(&record));
+            let totals = account.drills.remove(&drill).unwrap_or_default();
+            if totals.routed >= seen || Instant::now() >= deadline {
+                return Ok(totals);
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -118,7 +118,7 @@ fn control(control: &Control) -> Case {
     Case::new("controls", &control.name, result)
 }
 
-fn ledger(record: &Record) -> [Case; 3] {
+fn ledger(record: &Record) -> [Case; 5] {
     let ledger = &record.ledger;
     let held = |failure: Option<String>, is_known: bool, unknown: &str| match failure {
         Some(failure) => CaseResult::Failed(failure),
@@ -135,11 +135,16 @@ fn ledger(record: &Record) -> [Case; 3] {
         ledger.is_balanced().is_some(),
         "a number that it takes could not be read",
     );
-    let is_known = ledger.routed.number.is_some() && ledger.sandbox.number.is_some();
+    let was_read = ledger.edge.counts.is_some();
+    let stray = held(ledger.stray(), was_read, &ledger.edge.source);
+    let silence = held(ledger.silence(), was_read, &ledger.edge.source);
+    let is_known = ledger.all_routed().is_some() && ledger.sandbox.number.is_some();
     let sandbox = held(ledger.detour(), is_known, &ledger.sandbox.source);
     [
         Case::new("ledger", "production has seen no drill request", production),
         Case::new("ledger", "every request is accounted for", closes),
+        Case::new("ledger", "the edge has sent no request elsewhere", stray),
+        Case::new("ledger", "the edge has recorded what it answered", silence),
         Case::new("ledger", "the sandbox answered what was routed", sandbox),
     ]
 }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::RenderError;
-use super::record::{Control, Count, Event, ObjectiveResult, Record};
+use super::record::{Control, Event, ObjectiveResult, Record};
 use super::text::visible_record;
 use super::time;
 use super::timeline::{NARROW, Picture, WIDE, stage_name};
@@ -129,19 +129,6 @@ impl Page<'_> {
 
     fn event_took(&self, event: &Event) -> String {
         time::duration(time::between(&event.started_at, &event.ended_at))
-    }
-
-    fn counts(&self) -> [(&'static str, &Count); 7] {
-        let ledger = &self.record.ledger;
-        [
-            ("Sent with the header", &ledger.sent),
-            ("Routed to the sandbox", &ledger.routed),
-            ("Refused by the edge", &ledger.refused),
-            ("Failed on the way", &ledger.failed),
-            ("Without an answer", &ledger.unanswered),
-            ("Answered by the sandbox", &ledger.sandbox),
-            ("Seen by production", &ledger.production),
-        ]
     }
 
     fn balance(&self) -> (Mark, &'static str) {

@@ -2,7 +2,7 @@
 //! of code, where nothing is a link, a mention, a tag or the end of a cell.
 
 use super::RenderError;
-use super::record::{Count, Record};
+use super::record::Record;
 use super::text::{cut, visible_record};
 use super::time;
 use crate::checks::outcome::Verdict;
@@ -152,28 +152,14 @@ impl Writer {
     }
 
     fn ledger(&self, record: &Record) -> String {
-        let ledger = &record.ledger;
-        let row = |name: &str, count: &Count| {
+        let rows = record.ledger.rows().into_iter().map(|(name, count)| {
             let number = match count.number {
                 Some(number) => number.to_string(),
                 None => "unknown".to_owned(),
             };
             vec![name.to_owned(), number, self.cell(&count.source)]
-        };
-        let rows = [
-            row("sent", &ledger.sent),
-            row("routed to the sandbox", &ledger.routed),
-            row("refused", &ledger.refused),
-            row("failed", &ledger.failed),
-            row("unanswered", &ledger.unanswered),
-            row("answered by the sandbox", &ledger.sandbox),
-            row("seen by production", &ledger.production),
-        ];
-        self.table(
-            "Ledger",
-            &["requests", "number", "source"],
-            rows.into_iter(),
-        )
+        });
+        self.table("Ledger", &["requests", "number", "source"], rows)
     }
 
     fn table(
@@ -276,7 +262,7 @@ mod tests {
         let text = markdown(&samples::failed()).unwrap();
         assert!(text.starts_with("## \u{274c} Recovery drill failed: `orders-dr/orders`"));
         assert!(text.contains("### Why it failed\n\n- `the edge did not take"));
-        assert!(text.contains("| answered by the sandbox | unknown |"));
+        assert!(text.contains("| Answered by the sandbox | unknown |"));
         let text = markdown(&samples::passed()).unwrap();
         assert!(text.starts_with("## \u{2705} Recovery drill passed"));
         assert!(!text.contains("Why it failed"));

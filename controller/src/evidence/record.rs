@@ -9,6 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Ledger;
 use crate::checks::outcome::Outcome;
 
 /// The version of the record's form. It changes when a member changes its meaning or goes.
@@ -123,36 +124,6 @@ pub struct Control {
     pub bites: bool,
 }
 
-/// Where the requests of a drill went. A number that could not be found out is unknown, not zero.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Ledger {
-    /// Requests that were sent with the header.
-    pub sent: Count,
-    /// Those that the edge sent to the sandbox, and that were answered from there.
-    pub routed: Count,
-    /// Those that the edge refused.
-    pub refused: Count,
-    /// Those that the edge let through and that failed on the way to the sandbox.
-    pub failed: Count,
-    /// Those that were sent, and of whose answer nothing was seen.
-    pub unanswered: Count,
-    /// Requests that the sandbox says it has answered.
-    pub sandbox: Count,
-    /// Requests with the header that production has seen.
-    pub production: Count,
-}
-
-/// A number of requests, and who says so.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Count {
-    /// How many; nothing if that is not known.
-    pub number: Option<u64>,
-    /// Where the number comes from, or why it is not known.
-    pub source: String,
-}
-
 /// An objective, and what was reached.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -200,48 +171,6 @@ impl Record {
     /// Whether all that had to hold did.
     pub fn has_passed(&self) -> bool {
         self.failures().is_empty()
-    }
-}
-
-impl Ledger {
-    /// Whether every request that was sent is accounted for; nothing if a number is not known.
-    pub fn is_balanced(&self) -> Option<bool> {
-        let numbers = [&self.routed, &self.refused, &self.failed, &self.unanswered];
-        let numbers: Option<Vec<u64>> = numbers.iter().map(|count| count.number).collect();
-        Some(numbers?.iter().sum::<u64>() == self.sent.number?)
-    }
-
-    fn failures(&self) -> Vec<String> {
-        let all = [self.leak(), self.gap(), self.detour()];
-        all.into_iter().flatten().collect()
-    }
-
-    /// What production has seen of the drill.
-    pub(super) fn leak(&self) -> Option<String> {
-        let leaked = self.production.number.filter(|leaked| *leaked > 0)?;
-        let source = &self.production.source;
-        Some(format!(
-            "production has seen {leaked} of the drill's requests ({source})"
-        ))
-    }
-
-    /// Whether requests are unaccounted for.
-    pub(super) fn gap(&self) -> Option<String> {
-        (self.is_balanced() == Some(false)).then(|| {
-            "the ledger does not close: requests sent are not those that were routed, refused, failed or left unanswered"
-                .to_owned()
-        })
-    }
-
-    /// Whether somebody else than the sandbox has answered.
-    pub(super) fn detour(&self) -> Option<String> {
-        let (routed, sandbox) = (self.routed.number?, self.sandbox.number?);
-        (routed > sandbox).then(|| {
-            format!(
-                "{routed} requests were answered through the drill's route, and the sandbox has answered {sandbox} ({})",
-                self.sandbox.source
-            )
-        })
     }
 }
 

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
-use super::ledger::ledger;
+use super::ledger::{Ledger, Sides};
 use super::record::{
-    Control, Count, DrillFacts, Event, Ledger, MadeObject, ObjectiveResult, Record, Stage, VERSION,
+    Control, DrillFacts, Event, MadeObject, ObjectiveResult, Record, Stage, VERSION,
 };
 use crate::api::{Objectives, Severity};
 use crate::checks::outcome::{Outcome, Verdict};
 use crate::checks::recovery_point;
 use crate::controls::SANDBOX_AWAY;
 use crate::digest::digest_of;
-use crate::proxy::Counts;
 
 /// A record that is being put together.
 #[derive(Debug)]
@@ -80,10 +79,9 @@ impl Recorder {
         self.0.controls.extend_from_slice(controls);
     }
 
-    /// Requests went through drillgate's own clients and its proxy; the sandbox and production have
-    /// counted for themselves.
-    pub fn requests(&mut self, counts: &[Counts], sandbox: Count, production: Count) {
-        self.0.ledger = ledger(counts, sandbox, production);
+    /// This is what everyone has counted.
+    pub fn requests(&mut self, sides: Sides) {
+        self.0.ledger = Ledger::of(sides);
     }
 
     /// This is still there, and should not be.
@@ -185,6 +183,10 @@ fn not_tested(record: &Record) -> Vec<String> {
             "Negative controls: no request was sent that the edge had to refuse.",
         ),
         (
+            ledger.edge.counts.is_none(),
+            "The edge's own records: whether they have the drill's requests, and where those went, was not looked up.",
+        ),
+        (
             ledger.sandbox.number.is_none(),
             "The sandbox's own count: whether all that was routed has arrived there was not looked up.",
         ),
@@ -214,8 +216,10 @@ mod tests {
 
     use super::Recorder;
     use crate::api::{Objectives, Severity};
+    use crate::audit::Totals;
     use crate::checks::outcome::{Outcome, Verdict};
-    use crate::evidence::record::{Control, Count, DrillFacts, Stage};
+    use crate::evidence::ledger::{Count, EdgeRecords, Sides};
+    use crate::evidence::record::{Control, DrillFacts, Stage};
 
     fn at(time: &str) -> Time {
         Time(format!("2026-11-26T10:{time}Z").parse().unwrap())
@@ -272,7 +276,7 @@ mod tests {
             "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862"
         );
         assert_eq!(record.versions.len(), 2);
-        assert_eq!(record.not_tested.len(), 6, "{:?}", record.not_tested);
+        assert_eq!(record.not_tested.len(), 7, "{:?}", record.not_tested);
         let failures = [
             "interrupted",
             "VirtualService a/b is still there after the drill",
@@ -290,11 +294,12 @@ mod tests {
             got: "403 bad-signature".to_owned(),
             bites: true,
         }]);
-        let none = || Count {
-            number: Some(0),
-            source: "its log".to_owned(),
-        };
-        recorder.requests(&[], none(), none());
+        recorder.requests(Sides {
+            edge: EdgeRecords::of(&Totals::default(), &[], "its log"),
+            sandbox: Count::known(0, "its log"),
+            production: Count::known(0, "its log"),
+            ..Sides::default()
+        });
         let record = recorder.end(at("00:09"));
         assert_eq!(record.not_tested.len(), 2, "{:?}", record.not_tested);
         assert!(record.has_passed(), "{:?}", record.failures());

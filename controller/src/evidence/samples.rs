@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
+use super::ledger::{Count, EdgeCounts, EdgeRecords, Ledger};
 use super::record::{
-    Control, Count, DrillFacts, Event, Ledger, MadeObject, ObjectiveResult, Record, Stage, VERSION,
+    Control, DrillFacts, Event, MadeObject, ObjectiveResult, Record, Stage, VERSION,
 };
 use crate::api::Severity;
 use crate::checks::outcome::{Outcome, Verdict};
@@ -66,9 +67,13 @@ pub fn failed() -> Record {
         control.got = "200 by production".to_owned();
         control.bites = false;
     }
-    record.ledger.production = count(2, "access log of orders in shop");
-    record.ledger.sandbox = unknown("the sandbox's metrics did not answer in 5 s");
-    record.ledger.failed = count(1, "audit records of the edge");
+    record.ledger.production = Count::known(2, "access log of orders in shop");
+    record.ledger.sandbox = Count::unknown("the sandbox's metrics did not answer in 5 s");
+    record.ledger.failed = Count::known(1, "answers that bear the edge's verdict");
+    if let Some(edge) = &mut record.ledger.edge.counts {
+        let production = "outbound|8080||orders.shop.svc.cluster.local".to_owned();
+        edge.elsewhere = BTreeMap::from([(production, 2)]);
+    }
     for objective in &mut record.objectives {
         objective.reached_seconds = match objective.name.as_str() {
             "RTO" => Some(1_260),
@@ -229,7 +234,10 @@ fn checks() -> Vec<Outcome> {
             "sql",
             "21 390 orders, and at least 21 000 are wanted",
             (27_500, 27_900, 1),
-            &[("query", "select count(*) from orders"), ("row", "21390")],
+            &[
+                ("query", "select Count::known(*) from orders"),
+                ("row", "21390"),
+            ],
         ),
         outcome(
             "smoke",
@@ -268,29 +276,23 @@ fn controls() -> Vec<Control> {
     ]
 }
 
-fn count(number: u64, source: &str) -> Count {
-    Count {
-        number: Some(number),
-        source: source.to_owned(),
-    }
-}
-
-fn unknown(why: &str) -> Count {
-    Count {
-        number: None,
-        source: why.to_owned(),
-    }
-}
-
 fn ledger() -> Ledger {
     Ledger {
-        sent: count(231, "drillgate proxy"),
-        routed: count(227, "audit records of the edge"),
-        refused: count(4, "audit records of the edge"),
-        failed: count(0, "audit records of the edge"),
-        unanswered: count(0, "drillgate proxy"),
-        sandbox: count(227, "metrics of orders in orders-dr"),
-        production: count(0, "access log of orders in shop"),
+        sent: Count::known(231, "drillgate proxy"),
+        routed: Count::known(227, "answers that bear the edge's verdict"),
+        refused: Count::known(4, "answers that bear the edge's verdict"),
+        failed: Count::known(0, "answers that bear the edge's verdict"),
+        unanswered: Count::known(0, "drillgate proxy"),
+        edge: EdgeRecords {
+            counts: Some(EdgeCounts {
+                routed: 227,
+                refused: 3,
+                ..EdgeCounts::default()
+            }),
+            source: "--edge-log, after the drill".to_owned(),
+        },
+        sandbox: Count::known(227, "metrics of orders in orders-dr"),
+        production: Count::known(0, "access log of orders in shop"),
     }
 }
 

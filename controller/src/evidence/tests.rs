@@ -205,3 +205,54 @@ fn each_reason_and_each_check_is_on_the_page() {
         assert!(texts.contains(&wanted.as_str()), "{wanted}");
     }
 }
+
+/// The relative luminance of a colour `#rrggbb`, as WCAG 2.2 defines it.
+fn luminance(colour: &str) -> f64 {
+    let channel = |at: usize| {
+        let value = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+        let value = f64::from(value) / 255.0;
+        match value <= 0.04045 {
+            true => value / 12.92,
+            false => ((value + 0.055) / 1.055).powf(2.4),
+        }
+    };
+    0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+}
+
+/// WCAG 2.2, 1.4.3 and 1.4.11: 4.5 for text, 3 for what a picture is made of; on light, on dark, on
+/// paper.
+#[test]
+fn each_text_stands_out_from_what_is_behind_it() {
+    let style = include_str!("../../templates/report.css");
+    let palettes: Vec<&str> = style.split(":root {").skip(1).collect();
+    assert_eq!(palettes.len(), 3);
+    for palette in palettes {
+        let palette = palette.split('}').next().unwrap();
+        let colour = |name: &str| {
+            let after = palette.split(&format!("--{name}: ")).nth(1);
+            luminance(
+                after
+                    .unwrap_or_else(|| panic!("{name}"))
+                    .split(';')
+                    .next()
+                    .unwrap(),
+            )
+        };
+        for (front, back, least) in [
+            ("ink", "paper", 4.5),
+            ("ink", "faint", 4.5),
+            ("ink", "good-paper", 4.5),
+            ("ink", "bad-paper", 4.5),
+            ("soft", "paper", 4.5),
+            ("good", "good-paper", 4.5),
+            ("bad", "bad-paper", 4.5),
+            ("neutral", "neutral-paper", 4.5),
+            ("neutral", "paper", 4.5),
+            ("bar", "paper", 3.0),
+        ] {
+            let (one, other) = (colour(front), colour(back));
+            let contrast = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+            assert!(contrast >= least, "{front} on {back}: {contrast:.2}");
+        }
+    }
+}

@@ -72,7 +72,7 @@ pub(super) const NARROW: Layout = Layout {
     row: 40,
     label_above: true,
     marks: 3,
-    label_characters: 42,
+    label_characters: 38,
 };
 
 /// What is drawn. All positions are in units of the picture.

@@ -139,6 +139,12 @@ impl Plan {
         let routes = self.drill.spec.routes.iter();
         routes.map(|route| route.host.clone()).collect()
     }
+
+    /// The hosts of its sandboxes, as Istio's configuration has them.
+    pub fn sandboxes(&self) -> Vec<String> {
+        let routes = self.drill.spec.routes.iter();
+        routes.map(|route| route.sandbox.host.clone()).collect()
+    }
 }
 
 /// Which drill this is: the one of that name that stands already, or a new one. A name that a

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use drillgate::lab::{Admin, Request, Stats};
@@ -156,7 +156,12 @@ impl IngressGateway {
 
     /// A file of its folder, such as an access log.
     pub fn file(&self, name: &str) -> String {
-        fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Where a file of its folder is.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Everything that Envoy counts about its listeners: equal before and after a change that

@@ -1,6 +1,7 @@
 //! The whole of drillgate on a real Istio: etcd, kube-apiserver, istiod, pilot-agent with Envoy, the
 //! controller as a process, and clients.
 
+mod accounts;
 mod clock;
 mod comparison;
 mod delivery;

@@ -11,7 +11,8 @@ use crate::cli::output::{BAD, style};
 use crate::demo::Proof;
 use crate::evidence::document::Document;
 use crate::evidence::folder;
-use crate::evidence::record::{Control, Count, Ledger, Record};
+use crate::evidence::ledger::{Count, Ledger};
+use crate::evidence::record::{Control, Record};
 use crate::keyfile::{self, Jwk};
 use crate::lab::postgres::DATABASES_VARIABLE;
 use crate::oneshot::drill::now;
@@ -125,8 +126,10 @@ fn ledger(ledger: &Ledger) -> String {
         Some(number) => number.to_string(),
         None => "unknown".to_owned(),
     };
+    let recorded = ledger.edge.counts.as_ref().map(|edge| edge.routed);
+    let recorded = recorded.map_or("unknown".to_owned(), |routed| routed.to_string());
     format!(
-        "     ledger: {} sent with the header, {} routed, {} refused; the sandbox received {}, production {}\n",
+        "     ledger: {} sent with the header, {} routed ({recorded} by the edge's records), {} refused; the sandbox received {}, production {}\n",
         number(&ledger.sent),
         number(&ledger.routed),
         number(&ledger.refused),

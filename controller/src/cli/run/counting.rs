@@ -1,4 +1,4 @@
-//! What the sandbox and production themselves have counted: asked by programs of the user's.
+//! What the edge, the sandbox and production have counted themselves: programs of the user's know it.
 
 use std::ffi::OsString;
 use std::process::Stdio;
@@ -8,8 +8,9 @@ use clap::Args;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::evidence::ledger::unknown;
-use crate::evidence::record::Count;
+use super::edge_log::edge_records;
+use crate::evidence::ledger::{Count, Sides};
+use crate::oneshot::plan::Plan;
 
 /// How long a program may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,12 +27,17 @@ pub(super) struct CountingArgs {
     /// A shell command that prints how many requests with the header production has seen so far
     #[arg(long, value_name = "COMMAND")]
     count_production: Option<String>,
+
+    /// A shell command that prints the gateways' logs, whose audit records are counted
+    #[arg(long, value_name = "COMMAND")]
+    edge_log: Option<String>,
 }
 
 /// The counters, and where they stood when the drill began.
 pub(super) struct Counting {
     sandbox: Counter,
     production: Counter,
+    edge_log: Option<String>,
 }
 
 struct Counter {
@@ -46,28 +52,50 @@ impl Counting {
         args: &CountingArgs,
         environment: &[(&'static str, OsString)],
     ) -> Counting {
-        let begin = async |command: &Option<String>, option| Counter {
-            command: command.clone(),
-            option,
-            before: read(command.as_deref(), environment).await,
+        let begin = async |command: &Option<String>, option| {
+            Counter::begin(command.as_deref(), option, environment).await
         };
         Counting {
             sandbox: begin(&args.count_sandbox, "--count-sandbox").await,
             production: begin(&args.count_production, "--count-production").await,
+            edge_log: args.edge_log.clone(),
         }
     }
 
-    /// Reads them again: by how much the sandbox's and production's have grown.
-    pub(super) async fn end(self, environment: &[(&'static str, OsString)]) -> (Count, Count) {
-        let sandbox = self.sandbox.grown(environment).await;
-        (sandbox, self.production.grown(environment).await)
+    /// Reads them again: by how much the sandbox's and production's have grown, and what the edge's
+    /// log has of a drill of which `seen` answers came from the sandbox.
+    pub(super) async fn end(
+        self,
+        environment: &[(&'static str, OsString)],
+        plan: &Plan,
+        seen: u64,
+    ) -> Sides {
+        let edge = edge_records(self.edge_log.as_deref(), environment, plan, seen).await;
+        Sides {
+            senders: Vec::new(),
+            edge,
+            sandbox: self.sandbox.grown(environment).await,
+            production: self.production.grown(environment).await,
+        }
     }
 }
 
 impl Counter {
+    async fn begin(
+        command: Option<&str>,
+        option: &'static str,
+        environment: &[(&'static str, OsString)],
+    ) -> Counter {
+        Counter {
+            command: command.map(str::to_owned),
+            option,
+            before: read(command, environment).await,
+        }
+    }
+
     async fn grown(self, environment: &[(&'static str, OsString)]) -> Count {
         let Some(command) = &self.command else {
-            return unknown(&format!("nobody was asked: see {}", self.option));
+            return Count::unknown(&format!("nobody was asked: see {}", self.option));
         };
         let after = read(Some(command), environment).await;
         let grown = self.before.and_then(|before| {
@@ -76,11 +104,8 @@ impl Counter {
             grown.ok_or_else(|| format!("the counter went back from {before} to {after}"))
         });
         match grown {
-            Ok(number) => Count {
-                number: Some(number),
-                source: format!("{}, before and after", self.option),
-            },
-            Err(why) => unknown(&format!("{}: {why}", self.option)),
+            Ok(number) => Count::known(number, &format!("{}, before and after", self.option)),
+            Err(why) => Count::unknown(&format!("{}: {why}", self.option)),
         }
     }
 }
@@ -117,13 +142,15 @@ async fn read(
 
 #[cfg(test)]
 mod tests {
-    use super::{Counting, CountingArgs};
+    use super::Counter;
+    use crate::evidence::ledger::Count;
 
-    fn args(sandbox: &str, production: Option<&str>) -> CountingArgs {
-        CountingArgs {
-            count_sandbox: Some(sandbox.to_owned()),
-            count_production: production.map(str::to_owned),
-        }
+    /// What a counter has grown by between two looks, with `between` done in between.
+    async fn grown(command: Option<&str>, between: impl FnOnce()) -> Count {
+        let environment = [("DRILL_ID", "abc".into())];
+        let counter = Counter::begin(command, "--count-sandbox", &environment).await;
+        between();
+        counter.grown(&environment).await
     }
 
     #[tokio::test]
@@ -132,39 +159,27 @@ mod tests {
         let file = folder.path().join("log");
         std::fs::write(&file, "old abc\n").unwrap();
         let count = format!("grep -c \"$DRILL_ID\" {}", file.display());
-        let environment = [("DRILL_ID", "abc".into())];
-        let counting = Counting::begin(&args(&count, None), &environment).await;
-        std::fs::write(&file, "old abc\nabc\nabc\nother\n").unwrap();
-        let (sandbox, production) = counting.end(&environment).await;
-        assert_eq!(sandbox.number, Some(2));
-        assert_eq!(production.number, None);
-        assert!(
-            production.source.contains("--count-production"),
-            "{production:?}"
-        );
+        let more = || std::fs::write(&file, "old abc\nabc\nabc\nother\n").unwrap();
+        assert_eq!(grown(Some(&count), more).await.number, Some(2));
+        let nobody = grown(None, || {}).await;
+        assert_eq!(nobody.number, None);
+        assert!(nobody.source.contains("--count-sandbox"), "{nobody:?}");
     }
 
     #[tokio::test]
     async fn what_is_no_number_is_unknown_and_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let once = folder.path().join("once");
+        let back = format!("mkdir {} 2>/dev/null && echo 5 || echo 3", once.display());
         for (command, why) in [
             ("echo many", "it printed \"many\""),
             ("exit 3", "ended with exit status: 3"),
             ("printf '%s' -1", "it printed \"-1\""),
+            (&back, "went back from 5 to 3"),
         ] {
-            let counting = Counting::begin(&args("echo 1", Some(command)), &[]).await;
-            let (sandbox, production) = counting.end(&[]).await;
-            assert_eq!(sandbox.number, Some(0));
-            assert_eq!(production.number, None);
-            assert!(production.source.contains(why), "{production:?}");
+            let count = grown(Some(command), || {}).await;
+            assert_eq!(count.number, None);
+            assert!(count.source.contains(why), "{count:?}");
         }
-        let folder = tempfile::tempdir().unwrap();
-        let once = folder.path().join("once");
-        let back = format!("mkdir {} 2>/dev/null && echo 5 || echo 3", once.display());
-        let counting = Counting::begin(&args(&back, None), &[]).await;
-        let (sandbox, _) = counting.end(&[]).await;
-        assert!(
-            sandbox.source.contains("went back from 5 to 3"),
-            "{sandbox:?}"
-        );
     }
 }

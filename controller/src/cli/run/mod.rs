@@ -5,6 +5,7 @@ mod child;
 mod controls;
 mod counting;
 mod disruption;
+mod edge_log;
 mod evidence;
 mod recording;
 mod signals;
@@ -34,7 +35,8 @@ use super::cluster::{ClusterArgs, DrillArgs, block_on};
 use super::start::warn_of_unreadable;
 use super::wait::WaitArgs;
 use super::{Outcome, output, time};
-use crate::evidence::record::{Count, Record, Stage};
+use crate::evidence::ledger::Sides;
+use crate::evidence::record::{Record, Stage};
 use crate::keyfile::Jwk;
 use crate::oneshot::drill::{Site, now};
 use crate::oneshot::plan::{Plan, new_id};
@@ -49,6 +51,7 @@ Examples:
   drillgate run -f drill.yaml --upstream https://gateway.example.com -- npm test
   drillgate run -f drill.yaml --evidence evidence --evidence-key audit.jwk
   drillgate run -f drill.yaml --keep-evidence 12 --evidence-key audit.jwk
+  drillgate run -f drill.yaml --edge-log 'kubectl logs -n istio-system -l istio=ingressgateway --tail=-1 --since=1h'
 
 Before all else the edge is tried with requests that it has to refuse: forged, expired, for another
 environment or drill, and others; and once more when the drill is over. One that it lets through fails
@@ -64,7 +67,10 @@ of the kinds http and grpc need one of the two, and without it no controls are t
 
 --count-sandbox and --count-production are shell commands that print a number of requests so far, from
 a log or a metric: they run before and after the drill, with DRILL_ID and the like in their
-environment. The report's ledger holds what was sent against them.
+environment. --edge-log is one that prints the gateways' logs: afterwards the audit records of the drill
+in them are counted, of requests that a command has signed and sent by itself, too, and whoever they
+say has answered must be a sandbox of the drill. The report's ledger holds all of these against
+what was sent.
 
 The drill is taken away however the command ends, on Ctrl-C and on SIGTERM, too. Of a process that is
 killed its objects stay, which nothing is steered to once the drill's ttl is over: the controller
@@ -185,8 +191,8 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
         rfc3339(&plan.expires_at)
     ));
     let outcome = up_and_down(args, signals, &prepared, &progress, &mut told).await;
-    let counts = counting.end(&facts).await;
-    told.finish(args, &prepared, outcome, counts, &progress)
+    let counted = counting.end(&facts, plan, told.recording.routed()).await;
+    told.finish(args, &prepared, outcome, counted, &progress)
         .await
 }
 
@@ -252,7 +258,7 @@ impl Told {
         args: &RunArgs,
         prepared: &Prepared,
         (outcome, left): UpAndDown,
-        counts: (Count, Count),
+        counted: Sides,
         progress: &Progress,
     ) -> Result<u8, Box<dyn Error>> {
         let errors = outcome.as_ref().err().into_iter();
@@ -261,7 +267,7 @@ impl Told {
         if outcome.is_err() {
             self.summary.error = errors.first().cloned();
         }
-        let record = self.recording.end(errors, counts);
+        let record = self.recording.end(errors, counted);
         let (evidence, client) = (&prepared.evidence, &prepared.site.client);
         let written = evidence.leave(client, &record, progress).await;
         let kept = self.summary.write(args.summary.as_deref()).and(written)?;

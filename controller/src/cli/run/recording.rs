@@ -8,7 +8,8 @@ use k8s_openapi::jiff::Timestamp;
 use super::super::output;
 use super::NOT_PROVEN;
 use crate::checks::outcome::Outcome;
-use crate::evidence::record::{Control, Count, DrillFacts, Record, Stage};
+use crate::evidence::ledger::Sides;
+use crate::evidence::record::{Control, DrillFacts, Record, Stage};
 use crate::evidence::recorder::Recorder;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
@@ -115,16 +116,20 @@ impl Recording {
         self.recorder.controls(controls);
     }
 
-    /// The whole record, with what the sandbox and production have counted themselves.
-    pub(super) fn end(
-        mut self,
-        errors: Vec<String>,
-        (sandbox, production): (Count, Count),
-    ) -> Record {
+    /// How many answers of the sandbox the clients have seen.
+    pub(super) fn routed(&self) -> u64 {
+        self.counts.iter().map(|counts| counts.routed).sum()
+    }
+
+    /// The whole record, with what the others have counted.
+    pub(super) fn end(mut self, errors: Vec<String>, others: Sides) -> Record {
         errors
             .into_iter()
             .for_each(|error| self.recorder.error(error));
-        self.recorder.requests(&self.counts, sandbox, production);
+        self.recorder.requests(Sides {
+            senders: self.counts,
+            ..others
+        });
         self.recorder.end(now())
     }
 }

@@ -24,7 +24,8 @@ use crate::api::DrillSpec;
 use crate::checks::outcome::{Outcome, Verdict};
 use crate::checks::{self, Context, Databases, Edge};
 use crate::controls::{self, Subject};
-use crate::evidence::record::{Count, DrillFacts, Record, Stage as Part};
+use crate::evidence::ledger::{Count, EdgeRecords, Sides};
+use crate::evidence::record::{DrillFacts, Record, Stage as Part};
 use crate::evidence::recorder::Recorder;
 use crate::lab::postgres::Programs;
 use crate::oneshot::drill::now;
@@ -99,6 +100,8 @@ struct Act {
     spec: DrillSpec,
     recorder: Recorder,
     began: Time,
+    /// How long the edge's log was when it began.
+    logged: usize,
     subject: Subject,
     forged: SigningKey,
     key: SigningKey,
@@ -151,6 +154,7 @@ impl Act {
             spec,
             recorder,
             began,
+            logged: stage.logged()?,
         })
     }
 
@@ -204,14 +208,16 @@ impl Act {
         self.since(Part::Afterwards, "asked for the drill that is over", begun);
         self.recorder.controls(&[last]);
 
-        let count = |number: u64, of: &str| Count {
-            number: Some(number),
-            source: format!("{of}'s own counter"),
-        };
-        let sandbox = count(shop.sandbox.total(), "the sandbox");
-        let production = count(shop.production.drill_requests(), "production");
-        self.recorder
-            .requests(&[counts, tally.counts()], sandbox, production);
+        let senders = vec![counts, tally.counts()];
+        let seen = senders.iter().map(|tally| tally.routed).sum();
+        let recorded = stage.recorded(self.logged, seen).await?;
+        let production = shop.production.drill_requests();
+        self.recorder.requests(Sides {
+            senders,
+            edge: EdgeRecords::of(&recorded, &[], "audit records in Envoy's log"),
+            sandbox: Count::known(shop.sandbox.total(), "the sandbox's own counter"),
+            production: Count::known(production, "production's own counter"),
+        });
         Ok(self.recorder.end(now()))
     }
 
