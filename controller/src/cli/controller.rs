@@ -102,8 +102,9 @@ pub fn run(args: &ControllerArgs) -> Outcome {
             lines.with_target(false).with_ansi(on_terminal).init();
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // It waits for others nearly all of the time. A second thread would hardly make it quicker, and
+    // would keep memory of its own from each burst of work.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {

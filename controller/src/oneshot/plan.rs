@@ -12,6 +12,7 @@ use crate::resources::drill::{DrillInputs, DrillObjects};
 use crate::resources::metadata::{full_name, label_of, namespace_of};
 use crate::resources::plugin::PluginKind;
 use crate::resources::refusal::{DrillFacts, LivingDrill, check_drill};
+use crate::resources::service::service;
 use crate::route_key::{self, Seed};
 
 /// A drill that is to stand in a cluster.
@@ -29,6 +30,8 @@ pub struct Plan {
     pub objects: DrillObjects,
     /// Its routes, leading to a sandbox that is not there.
     pub astray: Vec<Object>,
+    /// The hosts of its sandboxes, in full, as Envoy's clusters have them.
+    pub sandboxes: Vec<String>,
 }
 
 /// The name of a service that nobody has.
@@ -90,7 +93,11 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Result<Plan, Error> {
         drill: &nowhere(drill),
         ..inputs
     };
+    let namespace = namespace_of(drill);
+    let sandboxes = drill.spec.routes.iter().map(|route| &route.sandbox.host);
+    let sandboxes = sandboxes.map(|host| service(host, &namespace, inputs.namespaces).host);
     Ok(Plan {
+        sandboxes: sandboxes.collect(),
         drill: drill.clone(),
         gate: gate.clone(),
         id,
@@ -138,12 +145,6 @@ impl Plan {
     pub fn hosts(&self) -> Vec<String> {
         let routes = self.drill.spec.routes.iter();
         routes.map(|route| route.host.clone()).collect()
-    }
-
-    /// The hosts of its sandboxes, as Istio's configuration has them.
-    pub fn sandboxes(&self) -> Vec<String> {
-        let routes = self.drill.spec.routes.iter();
-        routes.map(|route| route.sandbox.host.clone()).collect()
     }
 }
 

@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use drillgate::lab::{Drill, Edge, Filter};
+use drillgate_tests::bench::{Window, window};
 use drillgate_tests::gate::{self, ENVIRONMENT, HOST, HS256, ROUTE_KEY};
 use drillgate_tests::{Harness, SANDBOX, module};
 use serde_json::{Value, json};
-
-use crate::{cpu, load};
 
 /// An edge that takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,16 +132,6 @@ impl Contender {
     }
 }
 
-/// One window's figures.
-#[derive(Debug, Clone)]
-pub struct Window {
-    /// CPU time of Envoy, nanoseconds a request.
-    pub cpu: f64,
-    /// Latencies as the client saw them, microseconds.
-    pub p50: f64,
-    pub p99: f64,
-}
-
 /// All edges, up at once.
 pub struct Bench {
     edges: BTreeMap<Contender, Harness>,
@@ -178,17 +166,8 @@ impl Bench {
         let harness = &self.edges[&contender];
         let process = harness.gateway.envoy().id().ok_or("envoy has ended")?;
         let (request, status) = self.request(contender, traffic);
-        let before = cpu::nanoseconds(process)?;
-        let load = load::run(harness.address(), &request, status, requests).await;
-        let mut latencies = load.map_err(|error| format!("{}: {error}", contender.name()))?;
-        let used = cpu::nanoseconds(process)? - before;
-        latencies.sort_unstable();
-        let at = |share: f64| micros(latencies[(latencies.len() as f64 * share) as usize]);
-        Ok(Window {
-            cpu: used as f64 / latencies.len() as f64,
-            p50: at(0.50),
-            p99: at(0.99),
-        })
+        let measured = window(process, harness.address(), &request, status, requests).await;
+        Ok(measured.map_err(|error| format!("{}: {error}", contender.name()))?)
     }
 
     fn request(&self, contender: Contender, traffic: Traffic) -> (String, u16) {
@@ -207,10 +186,6 @@ impl Bench {
         request.push_str("\r\n");
         (request, status)
     }
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
 }
 
 /// Where the audit fields go.

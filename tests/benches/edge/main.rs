@@ -7,9 +7,7 @@
 //! time.
 
 mod chart;
-mod cpu;
 mod edges;
-mod load;
 mod report;
 
 use std::error::Error;
@@ -21,7 +19,7 @@ use drillgate_tests::module_path;
 use edges::{Bench, Contender, Traffic};
 use report::{Measured, Report};
 
-/// Requests of one window, over [`load::CONNECTIONS`] connections.
+/// Requests of one window.
 const REQUESTS: usize = 2000;
 
 /// Rounds, unless `DRILLGATE_BENCH_ROUNDS` says otherwise.

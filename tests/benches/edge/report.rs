@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use drillgate_tests::bench::{Spread, Window};
 use serde::Serialize;
 
-use crate::edges::{Contender, Traffic, Window};
+use crate::edges::{Contender, Traffic};
 
 /// One window, and where it belongs.
 pub struct Measured {
@@ -13,26 +14,6 @@ pub struct Measured {
     pub contender: Contender,
     pub traffic: Traffic,
     pub window: Window,
-}
-
-/// A median, and the quartiles around it.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Spread {
-    pub median: f64,
-    pub lower: f64,
-    pub upper: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Spread {
-        values.sort_by(f64::total_cmp);
-        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-        Spread {
-            median: at(0.50),
-            lower: at(0.25),
-            upper: at(0.75),
-        }
-    }
 }
 
 /// One contender on one kind of traffic.
@@ -120,7 +101,9 @@ impl Report {
             "p99 us"
         );
         for row in &self.rows {
-            let to_no_filter = row.cpu_to_no_filter.map_or_else(|| "-".to_owned(), ratio);
+            let to_no_filter = row
+                .cpu_to_no_filter
+                .map_or_else(|| "-".to_owned(), |ratio| ratio.to_string());
             let _ = writeln!(
                 text,
                 "{:<11} {:<23} {:>9.1} {:>22} {:>22} {:>8.0} {:>8.0}",
@@ -128,7 +111,7 @@ impl Report {
                 row.contender,
                 row.cpu_us.median,
                 to_no_filter,
-                ratio(row.cpu_to_jwt_authn),
+                row.cpu_to_jwt_authn,
                 row.p50_us.median,
                 row.p99_us.median,
             );
@@ -139,20 +122,11 @@ impl Report {
             let _ = writeln!(
                 text,
                 "  {:<62} at most {:>6.2}  measured {:>22}  {verdict}",
-                target.what,
-                target.at_most,
-                ratio(target.measured),
+                target.what, target.at_most, target.measured,
             );
         }
         text
     }
-}
-
-fn ratio(spread: Spread) -> String {
-    format!(
-        "{:.3} [{:.3} {:.3}]",
-        spread.median, spread.lower, spread.upper
-    )
 }
 
 fn rows(windows: &Windows) -> Vec<Row> {

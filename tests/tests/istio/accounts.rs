@@ -15,15 +15,16 @@ for i in 1 2; do curl -fsS "http://EDGE/alone" -H "Host: $DRILL_HOST" -H "$DRILL
 
 /// Points the drill's route at production by hand, and asks until production answers.
 const TO_PRODUCTION: &str = r#"
-kubectl() { command "$TOOLS/kubectl" --namespace NAMESPACE "$@"; }
-name=$(kubectl get virtualservices -l "drillgate.dev/drill-id=$DRILL_ID" -o name) || exit 1
-kubectl patch "$name" --type=json \
-  -p '[{"op": "replace", "path": "/spec/http/0/route/0/destination/host", "value": "PRODUCTION"}]' >/dev/null || exit 1
+kubectl() { "$TOOLS/kubectl" --namespace NAMESPACE "$@"; }
+name=$(kubectl get virtualservices -l "drillgate.dev/drill-id=$DRILL_ID" -o name)
+test -n "$name" || exit 2
+kubectl patch "$name" --type=json >/dev/null \
+  -p '[{"op": "replace", "path": "/spec/http/0/route/0/destination/host", "value": "PRODUCTION"}]' || exit 3
 for i in $(seq 300); do
   curl -sS "http://EDGE/" -H "Host: $DRILL_HOST" -H "$DRILL_HEADER" | grep -q production && exit 0
   sleep 0.1
 done
-exit 1
+exit 4
 "#;
 
 async fn drilling(script: &str) -> (Stage, Desk, String) {
@@ -35,33 +36,36 @@ async fn drilling(script: &str) -> (Stage, Desk, String) {
     let tools = std::env::var(CONTROL_PLANE_VARIABLE).unwrap();
     let script = script
         .replace("EDGE", &stage.address().to_string())
-        .replace("NAMESPACE", &stage.scene.gateway)
+        .replace("NAMESPACE", &stage.scene.sandbox)
         .replace("PRODUCTION", &stage.production_host());
     (stage, desk, format!("TOOLS={tools}\n{script}"))
 }
 
-/// Runs the drill around `script`, with the gateway's log.
-async fn run(stage: &Stage, desk: &Desk, code: i32, options: &[&str], script: &str) -> Value {
-    let log = format!("cat {}", stage.gateway.path("log").display());
-    let begin = [
-        "run",
-        "-f",
-        "drill.yaml",
-        "--evidence",
-        "evidence",
-        "--edge-log",
-        &log,
-    ];
-    let arguments = [&begin[..], options, &["--", "sh", "-c", script]].concat();
-    desk.run_to(code, &arguments).await;
+/// Runs the drill around `script`, with what `log` prints as the gateway's log.
+async fn run(desk: &Desk, code: i32, log: &str, options: &[&str], script: &str) -> Value {
+    let begin = ["run", "-f", "drill.yaml", "--evidence", "evidence"];
+    let command = ["--", "sh", "-c", script];
+    let arguments = [&begin[..], &["--edge-log", log], options, &command];
+    desk.run_to(code, &arguments.concat()).await;
     desk.report()
+}
+
+fn log(stage: &Stage) -> String {
+    format!("cat {}", stage.gateway.path("log").display())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_edges_log_has_every_request_of_a_run_also_those_that_nobody_counted() {
     let (stage, desk, script) = drilling(SUITE).await;
     let before = stage.sandbox.total();
-    let report = run(&stage, &desk, 0, &["--disruption", "sandbox"], &script).await;
+    let report = run(
+        &desk,
+        0,
+        &log(&stage),
+        &["--disruption", "sandbox"],
+        &script,
+    )
+    .await;
     let ledger = &report["ledger"];
     let number = |side: &str| ledger[side]["number"].as_u64().unwrap();
     let recorded = |verdict: &str| ledger["edge"]["counts"][verdict].as_u64().unwrap();
@@ -82,7 +86,7 @@ async fn the_edges_log_has_every_request_of_a_run_also_those_that_nobody_counted
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_route_that_leads_to_production_fails_the_run_by_the_edges_log() {
     let (stage, desk, script) = drilling(TO_PRODUCTION).await;
-    let report = run(&stage, &desk, 1, &[], &script).await;
+    let report = run(&desk, 1, &log(&stage), &[], &script).await;
     let failures = report["failures"].to_string();
     let said = "the edge has sent requests of the drill elsewhere than to its sandboxes";
     assert!(failures.contains(said), "{failures}");
@@ -91,8 +95,8 @@ async fn a_route_that_leads_to_production_fails_the_run_by_the_edges_log() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_lacks_what_was_answered_fails_the_run() {
-    let (stage, desk, script) = drilling("true").await;
-    let report = run(&stage, &desk, 1, &["--edge-log", "true"], &script).await;
+    let (_stage, desk, script) = drilling("true").await;
+    let report = run(&desk, 1, "true", &[], &script).await;
     let failures = report["failures"].to_string();
     assert!(failures.contains("the log is not whole"), "{failures}");
 }

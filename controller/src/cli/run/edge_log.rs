@@ -42,7 +42,7 @@ pub(super) async fn edge_records(
         sleep(PAUSE).await;
     }
     match last {
-        Ok(totals) => EdgeRecords::of(&totals, &plan.sandboxes(), "--edge-log, after the drill"),
+        Ok(totals) => EdgeRecords::of(&totals, &plan.sandboxes, "--edge-log, after the drill"),
         Err(why) => EdgeRecords::unknown(&format!("--edge-log: {why}")),
     }
 }

@@ -9,15 +9,15 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Connections of one window.
-pub const CONNECTIONS: usize = 8;
+const CONNECTIONS: usize = 8;
 
 /// How long each request took.
-pub type Latencies = Vec<Duration>;
+type Latencies = Vec<Duration>;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Sends `count` requests and gives how long each took; every answer must have `status`.
-pub async fn run(
+pub(super) async fn run(
     address: SocketAddr,
     request: &str,
     status: u16,

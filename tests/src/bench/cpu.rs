@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 /// Nanoseconds on a CPU, all threads together (`/proc/<pid>/task/*/schedstat`, first field).
-pub fn nanoseconds(process: u32) -> io::Result<u64> {
+pub(super) fn nanoseconds(process: u32) -> io::Result<u64> {
     let mut sum = 0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
         sum += of_task(&task?.path())?;
