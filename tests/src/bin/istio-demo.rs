@@ -127,10 +127,12 @@ async fn restored(
     let mut command = Command::new(binary());
     command.env("KUBECONFIG", mesh.plane.kubeconfig());
     command.arg("run").arg("-f").arg(&drill);
+    let log = stage.gateway.path("log");
+    command.args(["--edge-log", &format!("cat '{}'", log.display())]);
     if let Some(evidence) = evidence {
         command.args(["--evidence", evidence]);
     }
-    show.note("drillgate run -f drill.yaml --evidence ...");
+    show.note("drillgate run -f drill.yaml --evidence ... --edge-log ...");
     let ended = command.status().await.expect("drillgate starts");
     show.wrong += usize::from(!ended.success());
     if let Some(evidence) = evidence {
