@@ -53,7 +53,7 @@ istio-demo: tools module control-plane istio packaging-tools databases binary ##
 	@rm -rf $(EVIDENCE)
 	@$(CARGO) run --quiet --package drillgate-tests --bin istio-demo -- --evidence $(EVIDENCE) $(ARGS)
 
-compare: tools module control-plane istio binary ## other ways to steer, through the same requests on a real Istio
+compare: tools module control-plane istio clock binary ## other ways to steer, through the same requests on a real Istio
 	@$(CARGO) run --quiet --package drillgate-tests --bin compare
 
 test: lint unit wasm integration oldest ## everything that CI runs

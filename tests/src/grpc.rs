@@ -44,6 +44,32 @@ pub async fn check_health(
 ) -> Result<Response<HealthCheckResponse>, Status> {
     let endpoint = endpoint(address, authority).timeout(LIMIT);
     let channel = endpoint.connect().await.expect("connect");
+    HealthClient::new(channel)
+        .check(asked(context, service))
+        .await
+}
+
+/// Calls `grpc.health.v1.Health/Watch` for `service` as [`check_health`] calls `Check`: a stream with
+/// its status now, and with each one that it has from then on.
+///
+/// # Errors
+/// The status, if the stream does not begin.
+///
+/// # Panics
+/// As [`check_health`].
+pub async fn watch_health(
+    address: SocketAddr,
+    authority: &str,
+    context: Option<&str>,
+    service: &str,
+) -> Result<Streaming<HealthCheckResponse>, Status> {
+    let channel = endpoint(address, authority).connect().await;
+    let mut client = HealthClient::new(channel.expect("connect"));
+    let answer = client.watch(asked(context, service)).await?;
+    Ok(answer.into_inner())
+}
+
+fn asked(context: Option<&str>, service: &str) -> Request<HealthCheckRequest> {
     let mut request = Request::new(HealthCheckRequest {
         service: service.to_owned(),
     });
@@ -51,26 +77,7 @@ pub async fn check_health(
         let value = context.parse().expect("a header value");
         request.metadata_mut().insert(CONTEXT_HEADER, value);
     }
-    HealthClient::new(channel).check(request).await
-}
-
-/// Calls `grpc.health.v1.Health/Watch` for `service` through `address`, as a client of `authority`:
-/// a stream with its status now, and with each one that it has from then on.
-///
-/// # Panics
-/// If the stream does not begin.
-pub async fn watch_health(
-    address: SocketAddr,
-    authority: &str,
-    service: &str,
-) -> Streaming<HealthCheckResponse> {
-    let channel = endpoint(address, authority).connect().await;
-    let request = HealthCheckRequest {
-        service: service.to_owned(),
-    };
-    let mut client = HealthClient::new(channel.expect("connect"));
-    let answer = client.watch(request).await.expect("a stream");
-    answer.into_inner()
+    request
 }
 
 fn endpoint(address: SocketAddr, authority: &str) -> Endpoint {

@@ -4,12 +4,14 @@
 //! that matter are known, and every field may be absent. No file here decides anything.
 
 mod gateway;
+mod grpc_route;
 mod http_route;
 
 pub use gateway::{
     AllowedRoutes, Gateway, GatewaySpec, LabelRequirement, LabelSelector, Listener, ListenerTls,
     RouteKind, RouteNamespaces,
 };
+pub use grpc_route::{GrpcRoute, GrpcRouteRule, GrpcRouteSpec};
 pub use http_route::{
     BackendRef, HeaderMatch, HttpRoute, HttpRouteFilter, HttpRouteMatch, HttpRouteRule,
     HttpRouteSpec, ParentRef, RequestHeaderModifier, Timeouts, UrlRewrite,

@@ -72,6 +72,9 @@ impl Surroundings {
             let what = "Gateways of the Gateway API";
             api.gateways = all(client, what, &everything, unreadable).await?;
             api.routes = all(client, "HTTPRoutes", &production, unreadable).await?;
+            if is_served::<gateway_api::GrpcRoute>(client).await? {
+                api.grpc_routes = all(client, "GRPCRoutes", &everything, unreadable).await?;
+            }
         }
         Ok(around)
     }

@@ -28,7 +28,7 @@ use super::writer;
 use crate::api::{Drill, DrillGate, DrillSchedule, ObjectRef};
 use crate::gateway_api;
 use crate::istio::{Gateway, VirtualService};
-use crate::resources::gateway_api::{GatewayApi, is_bound_to, is_for};
+use crate::resources::gateway_api::{GatewayApi, Route, is_bound_to, is_for};
 use crate::resources::metadata::DRILL_ID;
 
 /// The stores. They answer from memory, and lag behind the API server by a watch event.
@@ -43,8 +43,8 @@ pub struct Cluster {
     pub gateways: Store<Gateway>,
     /// The VirtualServices that are not a drill's.
     pub virtual_services: Store<VirtualService>,
-    /// Every Gateway of the Gateway API, and its HTTPRoutes that are not a drill's, where the cluster
-    /// has it.
+    /// Every Gateway of the Gateway API, and its routes that are not a drill's, where the cluster has
+    /// it.
     gateway_api: Option<GatewayApiStores>,
     /// The namespaces, by their metadata.
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
@@ -60,6 +60,7 @@ pub struct Cluster {
 struct GatewayApiStores {
     gateways: Store<gateway_api::Gateway>,
     routes: Store<gateway_api::HttpRoute>,
+    grpc_routes: Option<Store<gateway_api::GrpcRoute>>,
 }
 
 /// The stores, and the streams that have to be driven for them to fill.
@@ -105,6 +106,10 @@ pub fn watch(client: &Client, kinds: Kinds) -> Watches {
     let gateway_api = kinds.gateway_api.then(|| GatewayApiStores {
         gateways: surrounding(client, watcher::Config::default(), &triggers, &mut others),
         routes: surrounding(client, production.clone(), &triggers, &mut others),
+        grpc_routes: kinds.grpc_route.then(|| {
+            let everything = watcher::Config::default();
+            surrounding(client, everything, &triggers, &mut others)
+        }),
     });
     let api = Api::<VirtualService>::all(client.clone());
     let (virtual_services, events) = stored(kube::runtime::watcher(api, production).boxed());
@@ -173,6 +178,9 @@ impl Cluster {
         if let Some(stores) = &self.gateway_api {
             let _ = stores.gateways.wait_until_ready().await;
             let _ = stores.routes.wait_until_ready().await;
+            if let Some(routes) = &stores.grpc_routes {
+                let _ = routes.wait_until_ready().await;
+            }
         }
         let _ = self.namespaces.wait_until_ready().await;
         self.ours.synced().await;
@@ -240,15 +248,14 @@ impl Cluster {
         let (Some(gate), Some(stores)) = (gate, &self.gateway_api) else {
             return GatewayApi::default();
         };
-        let counts = |route: &gateway_api::HttpRoute| {
-            is_bound_to(route, gate) && hosts.iter().any(|host| is_for(route, host))
-        };
-        let (gateways, routes) = (stores.gateways.state(), stores.routes.state_filter(counts));
+        let gateways = stores.gateways.state();
+        let grpc_routes = stores.grpc_routes.as_ref();
         let namespace = self.namespaces.get(&StoreRef::new(namespace));
         GatewayApi {
             served: true,
             gateways: gateways.iter().map(|one| (**one).clone()).collect(),
-            routes: routes.iter().map(|one| (**one).clone()).collect(),
+            routes: about(&stores.routes, gate, hosts),
+            grpc_routes: grpc_routes.map_or_else(Vec::new, |all| about(all, gate, hosts)),
             labels: namespace.map_or_else(Default::default, |found| found.labels().clone()),
         }
     }
@@ -257,6 +264,17 @@ impl Cluster {
     pub fn gate_of(&self, drill: &Drill) -> Option<Arc<DrillGate>> {
         self.gates.get(&triggers::gate_of(drill))
     }
+}
+
+/// The routes at the Gateways of `gate` that may be about one of these hosts.
+fn about<R>(routes: &Store<R>, gate: &DrillGate, hosts: &[&str]) -> Vec<R>
+where
+    R: Route + Clone + 'static,
+{
+    let counts =
+        |route: &R| is_bound_to(route, gate) && hosts.iter().any(|host| is_for(route, host));
+    let routes = routes.state_filter(counts);
+    routes.iter().map(|route| (**route).clone()).collect()
 }
 
 /// A store of a kind whose objects are not ours, and whose changes may be news for gates and drills.

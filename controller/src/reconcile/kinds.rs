@@ -27,6 +27,8 @@ pub struct Kinds {
     pub telemetry: bool,
     /// Gateway and HTTPRoute of the Gateway API.
     pub gateway_api: bool,
+    /// GRPCRoute of the Gateway API, which production may have and no drill makes.
+    pub grpc_route: bool,
 }
 
 impl Kinds {
@@ -66,6 +68,7 @@ impl Kinds {
             telemetry: is_served(&erased::<Telemetry>()).await?,
             gateway_api: is_served(&erased::<gateway_api::Gateway>()).await?
                 && is_served(&erased::<gateway_api::HttpRoute>()).await?,
+            grpc_route: is_served(&erased::<gateway_api::GrpcRoute>()).await?,
         };
         if !kinds.wasm_plugin && !kinds.traffic_extension {
             let resource = erased::<WasmPlugin>();
@@ -106,6 +109,7 @@ pub fn our_kinds() -> Vec<ApiResource> {
         traffic_extension: true,
         telemetry: true,
         gateway_api: true,
+        grpc_route: true,
     };
     all.ours()
 }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use kube::Resource;
+
 use super::hosts::{covers, gateways};
 use super::metadata::namespace_of;
 use crate::api::DrillGate;
 use crate::gateway_api::{
-    GATEWAY, GROUP, Gateway, HttpRoute, LabelRequirement, LabelSelector, Listener,
+    BackendRef, GATEWAY, GROUP, Gateway, GrpcRoute, HttpRoute, LabelRequirement, LabelSelector,
+    Listener, ParentRef,
 };
 
 /// What is known of the Gateway API around a gate that refers to its Gateways. Of any other gate
@@ -19,8 +22,50 @@ pub struct GatewayApi {
     pub gateways: Vec<Gateway>,
     /// The HTTPRoutes that are not a drill's.
     pub routes: Vec<HttpRoute>,
+    /// The GRPCRoutes, none of which is a drill's.
+    pub grpc_routes: Vec<GrpcRoute>,
     /// The labels of the namespace that the routes in question are in.
     pub labels: BTreeMap<String, String>,
+}
+
+/// A route of either kind, as far as it matters who is sent where.
+pub(crate) trait Route: Resource<DynamicType = ()> {
+    /// What it is bound to.
+    fn parent_refs(&self) -> &[ParentRef];
+
+    /// Its hosts; all that the listeners take where there is none.
+    fn hostnames(&self) -> &[String];
+
+    /// All that its rules lead to.
+    fn backends(&self) -> impl Iterator<Item = &BackendRef>;
+}
+
+impl Route for HttpRoute {
+    fn parent_refs(&self) -> &[ParentRef] {
+        &self.spec.parent_refs
+    }
+
+    fn hostnames(&self) -> &[String] {
+        &self.spec.hostnames
+    }
+
+    fn backends(&self) -> impl Iterator<Item = &BackendRef> {
+        self.spec.rules.iter().flat_map(|rule| &rule.backend_refs)
+    }
+}
+
+impl Route for GrpcRoute {
+    fn parent_refs(&self) -> &[ParentRef] {
+        &self.spec.parent_refs
+    }
+
+    fn hostnames(&self) -> &[String] {
+        &self.spec.hostnames
+    }
+
+    fn backends(&self) -> impl Iterator<Item = &BackendRef> {
+        self.spec.rules.iter().flat_map(|rule| &rule.backend_refs)
+    }
 }
 
 /// Why a listener does not take a route.
@@ -105,8 +150,8 @@ fn meets(requirement: &LabelRequirement, labels: &BTreeMap<String, String>) -> b
 }
 
 /// Whether `route` is bound to one of the Gateways that are called so, as `namespace/name`.
-pub(super) fn is_bound(route: &HttpRoute, gateways: &[String]) -> bool {
-    route.spec.parent_refs.iter().any(|parent| {
+pub(super) fn is_bound(route: &impl Route, gateways: &[String]) -> bool {
+    route.parent_refs().iter().any(|parent| {
         let is_gateway = parent.group.as_deref().unwrap_or(GROUP) == GROUP
             && parent.kind.as_deref().unwrap_or(GATEWAY) == GATEWAY;
         let namespace = parent.namespace.clone();
@@ -116,13 +161,13 @@ pub(super) fn is_bound(route: &HttpRoute, gateways: &[String]) -> bool {
 }
 
 /// Whether `route` is bound to one of the Gateways of `gate`.
-pub(crate) fn is_bound_to(route: &HttpRoute, gate: &DrillGate) -> bool {
+pub(crate) fn is_bound_to(route: &impl Route, gate: &DrillGate) -> bool {
     is_bound(route, &gateways(gate))
 }
 
 /// Whether `route` may be for `host`: it is if it names no host, since its Gateway's count then.
-pub(crate) fn is_for(route: &HttpRoute, host: &str) -> bool {
-    let hostnames = &route.spec.hostnames;
+pub(crate) fn is_for(route: &impl Route, host: &str) -> bool {
+    let hostnames = route.hostnames();
     hostnames.is_empty() || hostnames.iter().any(|pattern| covers(pattern, host))
 }
 

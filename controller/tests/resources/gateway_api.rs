@@ -1,7 +1,7 @@
 //! Gates and drills at Gateways of the Gateway API: what stands against them, in which words.
 
 use drillgate::api::{Drill, DrillGate};
-use drillgate::gateway_api::{Gateway, HttpRoute};
+use drillgate::gateway_api::Gateway;
 use drillgate::resources::gateway_api::GatewayApi;
 use drillgate::resources::refusal::{
     DrillFacts, GateFacts, Reason, Refusal, check_drill, check_gate,
@@ -9,6 +9,7 @@ use drillgate::resources::refusal::{
 use drillgate::resources::samples::{
     DRILL, DRILL_AUTHORITY, DRILL_OWNED, GATE_TARGET_REFS, namespaces,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{drill, gate};
@@ -28,6 +29,7 @@ fn api(listeners: Value, namespace: &str) -> GatewayApi {
         served: true,
         gateways: vec![gateway],
         routes: Vec::new(),
+        grpc_routes: Vec::new(),
         labels: [label].into(),
     }
 }
@@ -184,20 +186,22 @@ fn mode_owned_is_refused() {
     );
 }
 
+/// A route of production's to this backend.
+fn route<R: DeserializeOwned>(backend: &Value) -> R {
+    serde_json::from_value(json!({
+        "metadata": {"name": "orders", "namespace": "shop"},
+        "spec": {
+            "parentRefs": [{"name": "public", "namespace": "istio-system"}],
+            "hostnames": ["*.example.com"],
+            "rules": [{"backendRefs": [backend]}],
+        },
+    }))
+    .unwrap()
+}
+
 #[test]
-fn a_sandbox_that_an_http_route_sends_users_to_is_production() {
-    let route = |backend: Value| -> HttpRoute {
-        serde_json::from_value(json!({
-            "metadata": {"name": "orders", "namespace": "shop"},
-            "spec": {
-                "parentRefs": [{"name": "public", "namespace": "istio-system"}],
-                "hostnames": ["*.example.com"],
-                "rules": [{"backendRefs": [backend]}],
-            },
-        }))
-        .unwrap()
-    };
-    let mut api = api(json!([http("", json!({"from": "All"}))]), "orders-dr");
+fn a_sandbox_that_a_route_of_either_kind_sends_users_to_is_production() {
+    let none = api(json!([http("", json!({"from": "All"}))]), "orders-dr");
     for (backend, is_production) in [
         (
             json!({"name": "orders", "namespace": "orders-dr", "port": 80}),
@@ -216,19 +220,25 @@ fn a_sandbox_that_an_http_route_sends_users_to_is_production() {
             true,
         ),
     ] {
-        api.routes = vec![route(backend.clone())];
-        let refusals = of_drill(&drill(DRILL_AUTHORITY, &[]), &api);
-        assert_eq!(
-            !refusals.is_empty(),
-            is_production,
-            "{backend}: {refusals:?}"
-        );
-        if is_production {
-            refused(
-                &refusals,
-                Reason::SandboxIsProduction,
-                "spec.routes[0].sandbox: sandbox orders.orders-dr.svc.cluster.local:80 is production: HTTPRoute shop/orders sends orders.example.com there: name the restored service",
+        let [mut by_http, mut by_grpc] = [none.clone(), none.clone()];
+        by_http.routes = vec![route(&backend)];
+        by_grpc.grpc_routes = vec![route(&backend)];
+        for (kind, api) in [("HTTPRoute", by_http), ("GRPCRoute", by_grpc)] {
+            let refusals = of_drill(&drill(DRILL_AUTHORITY, &[]), &api);
+            assert_eq!(
+                !refusals.is_empty(),
+                is_production,
+                "{backend}: {refusals:?}"
             );
+            if is_production {
+                refused(
+                    &refusals,
+                    Reason::SandboxIsProduction,
+                    &format!(
+                        "spec.routes[0].sandbox: sandbox orders.orders-dr.svc.cluster.local:80 is production: {kind} shop/orders sends orders.example.com there: name the restored service"
+                    ),
+                );
+            }
         }
     }
 }

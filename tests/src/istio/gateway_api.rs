@@ -96,17 +96,25 @@ impl Stage {
 
     /// Production's route.
     pub fn production_http_route(&self) -> Value {
+        let all = json!([{"backendRefs": [self.backend(&self.production_host())]}]);
+        self.production_http_routes("orders", json!(["orders.example.com"]), all)
+    }
+
+    /// An HTTPRoute of production's.
+    pub fn production_http_routes(&self, name: &str, hosts: Value, rules: Value) -> Value {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
-            "metadata": {"name": "orders", "namespace": self.scene.production},
+            "metadata": {"name": name, "namespace": self.scene.production},
             "spec": {
                 "parentRefs": [{"name": GATEWAY, "namespace": self.scene.gateway}],
-                "hostnames": ["orders.example.com"],
-                "rules": [{"backendRefs": [{
-                    "group": "networking.istio.io", "kind": "Hostname",
-                    "name": self.production_host(), "port": 80,
-                }]}],
+                "hostnames": hosts,
+                "rules": rules,
             },
         })
+    }
+
+    /// A service that the mesh calls so, as an HTTPRoute refers to it.
+    pub fn backend(&self, host: &str) -> Value {
+        json!({"group": "networking.istio.io", "kind": "Hostname", "name": host, "port": 80})
     }
 }

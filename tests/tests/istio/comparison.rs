@@ -2,12 +2,15 @@
 
 use drillgate_tests::istio::{Mesh, comparison};
 
-use crate::with_controller;
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_readme_shows_who_answers_as_it_is() {
-    with_controller(Mesh::shared().await).await;
-    let table = comparison::table(Mesh::shared().await, |_| {}).await;
+async fn the_readme_and_the_page_on_istio_show_who_answers_as_it_is() {
+    let mut mesh = Mesh::start().await;
+    let [istio, gateway_api] = comparison::tables(&mut mesh, |_| {}).await;
     let readme = include_str!("../../../README.md");
-    assert!(readme.contains(&table), "run `make compare`:\n{table}");
+    assert!(readme.contains(&istio), "run `make compare`:\n{istio}");
+    let page = include_str!("../../../docs/istio.md");
+    assert!(
+        page.contains(&gateway_api),
+        "run `make compare`:\n{gateway_api}"
+    );
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod desk;
 mod failures;
 mod gateway_api;
+mod grpc_routes;
 mod guard;
 mod https;
 mod images;

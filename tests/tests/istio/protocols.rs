@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use drill_context::HEADER_NAME;
-use drillgate_tests::istio::{KEY, Mesh, Stage, claims, drill_request, signed};
+use drillgate_tests::istio::{KEY, Stage, claims, drill_request, signed};
 use drillgate_tests::socket::{Echo, handshake};
 use drillgate_tests::{check_health, health_router, reported_health_router, watch_health};
 use serde_json::{Value, json};
@@ -15,9 +15,9 @@ use tonic_health::ServingStatus;
 
 use crate::ledger::ROUTED;
 use crate::production::PAST_THE_DRAIN;
-use crate::{LIMIT, eventually, serving_both, started, with_controller};
+use crate::{LIMIT, eventually, serving_both, started};
 
-const HOST: &str = "orders.example.com";
+pub const HOST: &str = "orders.example.com";
 
 /// The code of a call, or that it was answered.
 async fn call(stage: &Stage, context: Option<&str>, service: &str) -> Code {
@@ -26,7 +26,7 @@ async fn call(stage: &Stage, context: Option<&str>, service: &str) -> Code {
 }
 
 /// A service whose port speaks gRPC.
-fn for_grpc(mut entry: Value) -> Value {
+pub fn for_grpc(mut entry: Value) -> Value {
     entry["spec"]["ports"][0]["protocol"] = json!("GRPC");
     entry
 }
@@ -38,24 +38,8 @@ async fn a_grpc_drill_is_routed_or_fails_by_a_grpc_status_and_never_by_productio
     assert_drills_by_grpc(&stage, stage.gate()).await;
 }
 
-/// Production has a GRPCRoute there; the drill's HTTPRoute takes gRPC as well.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn on_the_gateway_api_a_grpc_drill_beside_a_grpc_route_of_productions_is_the_same() {
-    let mesh = Mesh::shared().await;
-    with_controller(mesh).await;
-    let routers = [
-        health_router("production").await,
-        health_router("sandbox").await,
-    ];
-    let stage = Stage::set_by_gateway_api_with(mesh, routers, false).await;
-    let mut route = stage.production_http_route();
-    stage.scene.delete(&route).await;
-    route["kind"] = json!("GRPCRoute");
-    stage.scene.apply(route).await;
-    assert_drills_by_grpc(&stage, stage.referring_gate()).await;
-}
-
-async fn assert_drills_by_grpc(stage: &Stage, gate: Value) {
+/// Unary calls, with these services and gate.
+pub async fn assert_drills_by_grpc(stage: &Stage, gate: Value) {
     stage.scene.apply(for_grpc(stage.production_entry())).await;
     stage.scene.apply(for_grpc(stage.sandbox_entry())).await;
     stage.install(gate).await;
@@ -182,7 +166,8 @@ async fn a_grpc_stream_of_productions_that_was_open_before_the_drill_outlives_it
     // What the gate did to the listeners has to be over.
     sleep(PAST_THE_DRAIN).await;
     let before = stage.gateway.listeners().await;
-    let mut stream = watch_health(stage.address(), HOST, "production").await;
+    let stream = watch_health(stage.address(), HOST, None, "production").await;
+    let mut stream = stream.expect("a stream");
     let mut told = async || {
         let next = timeout(LIMIT, stream.message()).await.expect("a message");
         next.expect("it goes on").expect("it goes on").status

@@ -288,8 +288,7 @@ impl Check<'_> {
             let (api, meant) = (self.facts.gateway_api, (sandbox, port));
             let known = |name: &str, from: &str| service(name, from, self.facts.namespaces);
             let found = serving(self.gate, api, &route.host, meant, known)?;
-            let name = full_name(found);
-            return Some(format!("HTTPRoute {name} sends {} there", route.host));
+            return Some(format!("{found} sends {} there", route.host));
         }
         let serving = self.facts.virtual_services.iter().find(|service| {
             let mut hosts = service.spec.hosts.iter();

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{Reason, Refusal};
 use crate::api::DrillGate;
-use crate::gateway_api::{BackendRef, GROUP, Gateway, HttpRoute, Listener};
-use crate::resources::gateway_api::{GatewayApi, Lack, answering, is_bound, is_for, lack, takes};
+use crate::gateway_api::{BackendRef, GROUP, Gateway, Listener};
+use crate::resources::gateway_api::{
+    GatewayApi, Lack, Route, answering, is_bound, is_for, lack, takes,
+};
 use crate::resources::hosts::gateways;
 use crate::resources::http_route::HOSTNAME;
 use crate::resources::metadata::{full_name, namespace_of};
@@ -155,17 +157,28 @@ fn sentence(
     }
 }
 
-/// A route of production's at the Gateways of `gate` that sends `host` to `sandbox` at `port`.
-/// `service` knows what a name means in a namespace.
-pub(super) fn serving<'a>(
+/// A route of production's at the Gateways of `gate` that sends `host` to `sandbox` at `port`, by its
+/// kind and name. `service` knows what a name means in a namespace.
+pub(super) fn serving(
     gate: &DrillGate,
-    api: &'a GatewayApi,
+    api: &GatewayApi,
     host: &str,
+    sandbox: (&Service, u16),
+    service: impl Fn(&str, &str) -> Service,
+) -> Option<String> {
+    let named = gateways(gate);
+    let http = first(&api.routes, (&named, host), sandbox, &service);
+    http.or_else(|| first(&api.grpc_routes, (&named, host), sandbox, &service))
+}
+
+/// The first of these routes that does.
+fn first<R: Route>(
+    routes: &[R],
+    (gateways, host): (&[String], &str),
     (sandbox, port): (&Service, u16),
     service: impl Fn(&str, &str) -> Service,
-) -> Option<&'a HttpRoute> {
-    let named = gateways(gate);
-    api.routes.iter().find(|route| {
+) -> Option<String> {
+    let route = routes.iter().find(|route| {
         let own = namespace_of(*route);
         let leads_there = |to: &BackendRef| {
             let same_port = to.port.is_none_or(|of| of == i32::from(port));
@@ -178,7 +191,7 @@ pub(super) fn serving<'a>(
             };
             same_port && service(&name, &own) == *sandbox
         };
-        let mut backends = route.spec.rules.iter().flat_map(|rule| &rule.backend_refs);
-        is_bound(route, &named) && is_for(route, host) && backends.any(leads_there)
-    })
+        is_bound(*route, gateways) && is_for(*route, host) && route.backends().any(leads_there)
+    })?;
+    Some(format!("{} {}", R::kind(&()), full_name(route)))
 }

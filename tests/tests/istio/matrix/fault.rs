@@ -9,7 +9,7 @@ use super::ground::Ground;
 use crate::failures::{guard, policy, route};
 use crate::{controller, eventually};
 
-/// A host of the hostile VirtualService's that shows that the gateway has it.
+/// A host of the hostile route's that shows that the gateway has it.
 const HOSTILE: &str = "hostile.example.com";
 
 /// What Envoy counts where a circuit breaker lets a request go.
@@ -32,15 +32,15 @@ pub enum Fault {
     Ejected,
     /// There are more requests than the drill's circuit breaker lets through.
     Overloaded,
-    /// The drill's VirtualService is deleted by hand.
+    /// The drill's route is deleted by hand.
     Route,
     /// Its DestinationRule.
     Rule,
     /// The gate's policy.
     Policy,
-    /// The gate's VirtualService.
+    /// The gate's route.
     Guard,
-    /// Another VirtualService claims the drill's host, and every drill host, for production.
+    /// Another route claims the drill's host, and every drill host, for production.
     Hostile,
     /// The filter's object is edited by hand.
     PluginEdited,
@@ -145,9 +145,14 @@ impl Ground {
     }
 
     async fn hostile(&self) -> Value {
-        let all = json!([{"route": [self.stage.to_production()]}]);
+        let stage = &self.stage;
         let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
-        self.stage.production_routes("hostile", hosts, all)
+        if stage.is_by_gateway_api() {
+            let all = json!([{"backendRefs": [stage.backend(&stage.production_host())]}]);
+            return stage.production_http_routes("hostile", hosts, all);
+        }
+        let all = json!([{"route": [stage.to_production()]}]);
+        stage.production_routes("hostile", hosts, all)
     }
 
     async fn delete(&self, object: Value) -> (Value, String) {
