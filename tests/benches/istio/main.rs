@@ -1,6 +1,6 @@
 //! Drills on a real Istio: how long one takes from its apply until a request is answered by the
-//! sandbox, and from its deletion until none is, alone and beside many; and what drills and updates
-//! cost istiod and Envoy.
+//! sandbox, and from its deletion until none is, alone and beside many; what drills and updates cost
+//! istiod and Envoy; and what a request costs a gateway with drillgate and without.
 //!
 //! `make bench-istio` runs it, with a controller as it is shipped. All of it and the clients share the
 //! machine, so times compare within one run: with the bare VirtualServices that are applied in turn with
@@ -14,6 +14,7 @@ use std::error::Error;
 use std::fs;
 
 use drillgate_tests::bench::output_folder;
+use drillgate_tests::istio::comparison::cost;
 
 use ground::Ground;
 use push::Pushes;
@@ -38,6 +39,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ground = Ground::prepare().await;
     // The first ones warm everything up, and are thrown away.
     let _warm = phase(&ground, "warm", 2).await;
+    eprintln!("    ... {rounds} windows of requests through each of three gateways");
+    let costs = cost::costs(&ground.mesh, rounds).await;
     eprintln!("    ... {rounds} drills and VirtualServices, one after the other");
     let alone = phase(&ground, "alone", rounds).await;
     eprintln!("    ... {updates} updates of the filter's configuration");
@@ -52,11 +55,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let down_s = ground.go_away(drills).await.as_secs_f64();
     let memory = [before, with_drills, ground.memory().await];
 
-    let report = Report::new(drills, alone, beside, updated, memory, [up_s, down_s]);
+    let report = Report::new(
+        drills,
+        [alone, beside],
+        updated,
+        memory,
+        [up_s, down_s],
+        costs,
+    );
     let folder = output_folder()?;
     let json = serde_json::to_string_pretty(&report)?;
     fs::write(folder.join("istio.json"), json)?;
-    println!("{}", report.table());
+    println!("{}\n{}", report.table(), cost::table(&report.costs));
     println!("written: {}/istio.json", folder.display());
     Ok(())
 }

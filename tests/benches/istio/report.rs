@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drillgate_tests::istio::comparison::cost::Row;
 use serde::Serialize;
 
 use crate::ground::{Memory, Updated};
@@ -104,17 +105,19 @@ pub struct Report {
     /// Without drills, with all, and after they have gone.
     pub memory_mib: [MemoryMib; 3],
     pub updates: Updates,
+    /// What a request costs a gateway.
+    pub costs: Vec<Row>,
     pub targets: Vec<Target>,
 }
 
 impl Report {
     pub fn new(
         drills: usize,
-        alone: Phase,
-        beside: Phase,
+        [alone, beside]: [Phase; 2],
         updated: Updated,
         memory: [Memory; 3],
         [all_up_s, all_down_s]: [f64; 2],
+        costs: Vec<Row>,
     ) -> Report {
         let rounds = alone.drill_up.len();
         let (alone, beside_all) = (Latency::of(&alone), Latency::of(&beside));
@@ -129,6 +132,7 @@ impl Report {
         Report {
             rounds,
             drills,
+            costs,
             targets: vec![
                 target(
                     "apply to verified answer, alone".to_owned(),

@@ -115,6 +115,11 @@ impl Process {
 
     /// The same of its one child.
     pub(crate) fn child_resident_bytes(&self) -> u64 {
+        Self::resident_bytes_of(self.child_id())
+    }
+
+    /// The process id of its one child.
+    pub(crate) fn child_id(&self) -> u32 {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.id)).expect("a process");
         // Which of its threads has started the child is the program's affair.
         let children = tasks.flatten().map(|task| {
@@ -123,7 +128,7 @@ impl Process {
         });
         let children = children.collect::<Vec<_>>().concat();
         let child = children.split_whitespace().next().expect("a child");
-        Self::resident_bytes_of(child.parse().expect("a process id"))
+        child.parse().expect("a process id")
     }
 
     fn resident_bytes_of(id: u32) -> u64 {

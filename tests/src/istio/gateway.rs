@@ -196,6 +196,11 @@ impl IngressGateway {
         self.process.child_resident_bytes()
     }
 
+    /// The process id of Envoy.
+    pub fn envoy_id(&self) -> u32 {
+        self.process.child_id()
+    }
+
     /// The virtual hosts of Envoy's routes that serve `domain`, as they are.
     ///
     /// # Panics

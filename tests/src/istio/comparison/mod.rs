@@ -4,6 +4,7 @@
 //! a row at once.
 
 mod control;
+pub mod cost;
 mod faults;
 mod routes;
 mod row;
