@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ground::Ground;
-use crate::failures::{guard, policy, route};
+use crate::failures::{guard, own_host, policy, route};
 use crate::{controller, eventually};
 
 /// A host of the hostile VirtualService's that shows that the gateway has it.
@@ -146,7 +146,7 @@ impl Ground {
 
     async fn hostile(&self) -> Value {
         let all = json!([{"route": [self.stage.to_production()]}]);
-        let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
+        let hosts = json!([HOSTILE, "*.drill.internal", own_host(&self.stage).await]);
         self.stage.production_routes("hostile", hosts, all)
     }
 
