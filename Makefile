@@ -29,6 +29,7 @@ export DRILLGATE_MODULE := $(TARGET)/drill_filter.wasm
 export DRILLGATE_CONTROL_PLANE := $(TOOLS)/control-plane
 export DRILLGATE_PACKAGING := $(TOOLS)/packaging
 export DRILLGATE_ISTIO  := $(TOOLS)/istio
+export DRILLGATE_COLLECTOR := $(TOOLS)/collector
 export DRILLGATE_DATABASES := $(TOOLS)/databases
 export DRILLGATE_CLOCK  := $(TOOLS)/clock/clock.so
 # No path of this machine in what is shipped. (Of two that match, rustc takes the later one.)
@@ -40,7 +41,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills bench-istio interop interop-tools control-plane istio clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills bench-istio interop interop-tools control-plane istio collector clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -77,7 +78,7 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane istio packaging-tools clock browser databases binary ## the suites on a real Envoy, API server, Istio, PostgreSQL and MariaDB
+integration: tools module interop-tools control-plane istio collector packaging-tools clock browser databases binary ## the suites on a real Envoy, API server, Istio, PostgreSQL and MariaDB
 	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
@@ -255,6 +256,16 @@ $(DRILLGATE_ISTIO)/ready: tests/control-plane/istio/go.mod tests/control-plane/i
 		istio.io/istio/pilot/cmd/pilot-discovery istio.io/istio/pilot/cmd/pilot-agent
 	@cd $(<D) && cp "$$($(GO) list -m -f '{{.Dir}}' istio.io/istio)/tools/packaging/common/envoy_bootstrap.json" $(@D)/
 	@chmod u+w $(@D)/envoy_bootstrap.json && touch $@
+
+collector: $(DRILLGATE_COLLECTOR)/otelcol ## build OpenTelemetry's collector (once, 1 to 3 minutes)
+
+$(DRILLGATE_COLLECTOR)/otelcol: tests/control-plane/collector/main.go tests/control-plane/collector/go.mod tests/control-plane/collector/go.sum
+	$(need-go)
+	$(STEP) "fetching the sources of OpenTelemetry's collector (about 120 MB)"
+	@mkdir -p $(@D)
+	@cd $(<D) && $(GO) mod download
+	$(STEP) "building OpenTelemetry's collector (1 to 3 minutes on two free cores)"
+	@cd $(<D) && $(GO) build -p 2 -trimpath -ldflags '-s -w' -o $@ . && touch $@
 
 clock: $(DRILLGATE_CLOCK)
 

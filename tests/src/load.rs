@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use drill_context::{Claims, HEADER_NAME, TokenType, sign};
-use drillgate::lab::{Connection, Protocol, Request, Response};
+use drillgate::lab::{Connection, Error, Protocol, Request, Response};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -20,8 +20,14 @@ use crate::traffic::outcome;
 /// Clients, each with one connection at a time.
 pub const CLIENTS: u64 = 8;
 
+/// What became of a request that nobody answered.
+pub const NOTHING: &str = "nothing";
+
 /// The pause of a client after each request once the load has sent all that it must.
 const AT_LEISURE: Duration = Duration::from_millis(20);
+
+/// The pause after one that nobody answered.
+const AWAY: Duration = Duration::from_millis(100);
 
 /// What a request of the load is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,14 +97,14 @@ fn expired() -> Claims {
     claims
 }
 
-/// A request that was sent and answered.
+/// A request that was sent, and answered unless the load is one through gaps.
 #[derive(Debug)]
 pub struct Sent {
     /// What it was.
     pub kind: Kind,
     /// Its path, which no other request has.
     pub path: String,
-    /// What became of it, as [`outcome()`] has it.
+    /// What became of it, as [`outcome()`] has it, or [`NOTHING`].
     pub outcome: String,
     /// The stage of the load that it began and ended in; nothing if these are two.
     pub stage: Option<u64>,
@@ -121,6 +127,7 @@ type Maker = dyn Fn(Kind, &str) -> Request + Send + Sync;
 struct Shared {
     address: SocketAddr,
     due: u64,
+    through_gaps: bool,
     sent: AtomicU64,
     kept_connections: AtomicU64,
     stage: AtomicU64,
@@ -140,10 +147,23 @@ impl Load {
         due: u64,
         request: impl Fn(Kind, &str) -> Request + Send + Sync + 'static,
     ) -> Load {
-        let request: Arc<Maker> = Arc::new(request);
+        Self::begin(address, due, false, Arc::new(request))
+    }
+
+    /// As [`Load::start_with`], at leisure from the first request on, to a gateway that goes away and
+    /// comes back: what nobody answers is [`NOTHING`].
+    pub fn start_through_gaps(
+        address: SocketAddr,
+        request: impl Fn(Kind, &str) -> Request + Send + Sync + 'static,
+    ) -> Load {
+        Self::begin(address, 0, true, Arc::new(request))
+    }
+
+    fn begin(address: SocketAddr, due: u64, through_gaps: bool, request: Arc<Maker>) -> Load {
         let shared = Arc::new(Shared {
             address,
             due,
+            through_gaps,
             sent: AtomicU64::new(0),
             kept_connections: AtomicU64::new(0),
             stage: AtomicU64::new(0),
@@ -204,41 +224,56 @@ async fn send(shared: Arc<Shared>, client: u64, request: Arc<Maker>) -> Vec<Sent
     let mut kept = None;
     let mut mix = Kind::MIX.into_iter().cycle().skip(client as usize);
     while !shared.ended.load(Ordering::SeqCst) {
-        let (mut connection, is_new) = match kept.take() {
-            Some(connection) => (connection, false),
-            None => (connect(shared.address).await, true),
-        };
         let kind = mix.next().unwrap();
         let number = shared.sent.fetch_add(1, Ordering::SeqCst);
         let path = format!("/load/{number}/{kind:?}").to_lowercase();
         let began = shared.stage.load(Ordering::SeqCst);
-        let response = connection.send(&request(kind, &path)).await;
-        let response = response.unwrap_or_else(|error| panic!("{path} is unanswered: {error}"));
+        let outcome = match exchange(&shared, &mut kept, &request(kind, &path)).await {
+            Ok(response) => {
+                assert_is_answer_to(&response, &path);
+                outcome(&response)
+            }
+            Err(_) if shared.through_gaps => NOTHING.to_owned(),
+            Err(error) => panic!("{path} is unanswered: {error}"),
+        };
         let ended = shared.stage.load(Ordering::SeqCst);
-        assert_is_answer_to(&response, &path);
-        if response.header("connection") != Some("close") {
-            let kept_now = u64::from(is_new);
-            shared
-                .kept_connections
-                .fetch_add(kept_now, Ordering::SeqCst);
-            kept = Some(connection);
+        if outcome == NOTHING {
+            sleep(AWAY).await;
+        } else if number >= shared.due {
+            sleep(AT_LEISURE).await;
         }
         sent.push(Sent {
             kind,
             path,
-            outcome: outcome(&response),
+            outcome,
             stage: (began == ended).then_some(began),
         });
-        if number >= shared.due {
-            sleep(AT_LEISURE).await;
-        }
     }
     sent
 }
 
-async fn connect(address: SocketAddr) -> Connection {
-    let opened = Connection::open(address, Protocol::Http1).await;
-    opened.unwrap_or_else(|error| panic!("{error}"))
+/// Sends a request on the connection that was kept, or on a new one, and keeps that if it goes on.
+async fn exchange(
+    shared: &Shared,
+    kept: &mut Option<Connection>,
+    request: &Request,
+) -> Result<Response, Error> {
+    let (mut connection, is_new) = match kept.take() {
+        Some(connection) => (connection, false),
+        None => (
+            Connection::open(shared.address, Protocol::Http1).await?,
+            true,
+        ),
+    };
+    let response = connection.send(request).await?;
+    if response.header("connection") != Some("close") {
+        let kept_now = u64::from(is_new);
+        shared
+            .kept_connections
+            .fetch_add(kept_now, Ordering::SeqCst);
+        *kept = Some(connection);
+    }
+    Ok(response)
 }
 
 fn assert_is_answer_to(response: &Response, path: &str) {

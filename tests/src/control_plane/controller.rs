@@ -41,13 +41,13 @@ impl Controller {
         Self::start_in(kubeconfig, &[], arguments)
     }
 
-    /// As [`Controller::start`], on a machine that trusts the authorities in the PEM file `roots`.
+    /// As [`Controller::start_with`], on a machine that trusts the authorities in the PEM file `roots`.
     ///
     /// # Panics
     /// As [`Controller::start`].
-    pub fn start_trusting(kubeconfig: &Path, roots: &Path) -> Self {
+    pub fn start_trusting(kubeconfig: &Path, roots: &Path, arguments: &[&str]) -> Self {
         let roots = format!("SSL_CERT_FILE={}", roots.display());
-        Self::start_in(kubeconfig, &[roots], &[])
+        Self::start_in(kubeconfig, &[roots], arguments)
     }
 
     fn start_in(kubeconfig: &Path, environment: &[String], arguments: &[&str]) -> Self {

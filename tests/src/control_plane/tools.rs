@@ -1,4 +1,5 @@
-//! The programs and files that `make control-plane`, `make istio` and `make databases` make.
+//! The programs and files that `make control-plane`, `make istio`, `make collector` and `make
+//! databases` make.
 
 use std::path::PathBuf;
 
@@ -30,6 +31,17 @@ pub fn kubectl() -> PathBuf {
 /// If it is not there.
 pub(crate) fn istio_tool(name: &str) -> PathBuf {
     made(ISTIO_VARIABLE, "istio", name)
+}
+
+/// The same for `make collector`.
+pub const COLLECTOR_VARIABLE: &str = "DRILLGATE_COLLECTOR";
+
+/// The path of one that `make collector` makes.
+///
+/// # Panics
+/// If it is not there.
+pub(crate) fn collector_tool(name: &str) -> PathBuf {
+    made(COLLECTOR_VARIABLE, "collector", name)
 }
 
 /// The environment variable that names the folder of `make databases`, by its absolute path.

@@ -35,6 +35,8 @@ pub struct Settings {
     pub gateway: Option<&'static str>,
     /// By how many seconds its clock is ahead.
     pub clock_ahead: i64,
+    /// A variable of its environment, and the value.
+    pub variable: Option<(&'static str, &'static str)>,
 }
 
 /// A running gateway; both of its processes are killed when it is dropped.
@@ -91,6 +93,8 @@ impl IngressGateway {
             format!("ENVOY_PROMETHEUS_PORT={metrics}"),
             format!("PROXY_CONFIG={settings}"),
         ];
+        let variable = special.variable;
+        line.extend(variable.map(|(name, value)| format!("{name}={value}")));
         if special.clock_ahead != 0 {
             line.extend(shifted(special.clock_ahead));
         }

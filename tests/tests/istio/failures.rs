@@ -4,14 +4,18 @@
 use drillgate::api::{Drill, Phase};
 use drillgate::lab::Request;
 use drillgate_tests::gate::tampered;
-use drillgate_tests::istio::{Mesh, Stage, drill_request};
+use drillgate_tests::istio::{KEY, Mesh, Stage, drill_request};
+use drillgate_tests::load::Visits;
 use serde_json::{Value, json};
 
-use crate::ledger::{ROUTED, UNREACHABLE};
+use crate::ledger::{Ledger, ROUTED, UNREACHABLE, load, some};
 use crate::{controller, eventually};
 
 /// What the filter answers to a host that the drill is not about.
 const UNCOVERED: &str = "403 uncovered-host";
+
+/// What it answers once the drill's time is over.
+pub const OVER: &str = "403 drill-over";
 
 /// An object by its name alone.
 pub fn named(kind: (&str, &str), namespace: &str, name: &str) -> Value {
@@ -49,6 +53,17 @@ pub async fn route(stage: &Stage) -> Value {
     let kind = route_kind(stage);
     let route = objects.iter().find(|object| object.kind == kind.1);
     named(kind, &stage.scene.sandbox, &route.unwrap().name)
+}
+
+/// The drill's own host, as it is now.
+pub async fn own_host(stage: &Stage) -> String {
+    let route = stage.scene.get(&route(stage).await).await;
+    let spec = &route.unwrap().data["spec"];
+    let hosts = match stage.is_by_gateway_api() {
+        true => &spec["hostnames"],
+        false => &spec["hosts"],
+    };
+    hosts[0].as_str().expect("a host").to_owned()
 }
 
 fn forged(id: &str) -> Request {
@@ -93,7 +108,7 @@ async fn a_drill_goes_on_without_istiod_the_api_server_and_the_controller_and_en
     let id = stage.drill_as(short).await;
     running.signal("KILL");
     running.ended().await;
-    let before = stage.until(&drill_request(&id), "403 drill-over").await;
+    let before = stage.until(&drill_request(&id), OVER).await;
     assert!(before.iter().all(|outcome| outcome == ROUTED), "{before:?}");
     let standing = stage.scene.ours().await;
     stage.assert_production_untouched().await;
@@ -195,20 +210,33 @@ async fn without_the_guard_a_host_that_the_drill_does_not_cover_is_refused_all_t
 async fn a_drill_whose_time_runs_out_while_only_envoy_is_left_is_ended_by_the_edge_itself() {
     let mut mesh = Mesh::start().await;
     let running = controller(&mesh).await;
-    let stage = Stage::set(&mesh, axum::Router::new()).await;
+    let visits = Visits::default();
+    let stage = Stage::set_with(&mesh, visits.router(), visits.router()).await;
     stage.install(stage.gate()).await;
     let mut short = stage.scene.drill("orders");
     short["spec"]["ttl"] = json!("20s");
     let id = stage.drill_as(short).await;
+    let load = load(&stage, &id, &own_host(&stage).await, KEY);
     stage.until(&drill_request(&id), ROUTED).await;
     running.signal("KILL");
     running.ended().await;
     mesh.istiod.kill();
     mesh.plane.stop_apiserver();
     stage.gateway.kill_agent();
-    assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
-    let before = stage.until(&drill_request(&id), "403 drill-over").await;
+    let alone = load.next_stage();
+    let before = stage.until(&drill_request(&id), OVER).await;
     assert!(before.iter().all(|outcome| outcome == ROUTED), "{before:?}");
-    assert_eq!(stage.outcome(&forged(&id)).await, "403 bad-signature");
+    some(&load).await;
+    let ledger = Ledger {
+        name: "only Envoy is left",
+        sent: load.end().await,
+    };
+    ledger.print();
+    ledger.assert_exact(&visits, &[ROUTED, OVER], false);
+    let met = |outcome: &str| {
+        let mut sent = ledger.sent.iter().filter(|sent| sent.stage == Some(alone));
+        sent.any(|sent| sent.outcome == outcome)
+    };
+    assert!(met(ROUTED) && met(OVER));
     stage.assert_production_untouched().await;
 }

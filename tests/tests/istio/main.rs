@@ -72,7 +72,9 @@ async fn gated() -> Stage {
 async fn controller(mesh: &Mesh) -> Controller {
     // Some tests have gateways with certificates, and a probe that looks at them.
     let roots = Certificates::shared().roots();
-    let mut controller = Controller::start_trusting(&mesh.plane.kubeconfig(), &roots);
+    // With two meshes, Envoys and a load beside it, a quick election is lost without any fault.
+    let election = ["--lease-seconds=20"];
+    let mut controller = Controller::start_trusting(&mesh.plane.kubeconfig(), &roots, &election);
     controller.leads().await;
     controller
 }

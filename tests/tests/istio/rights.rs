@@ -1,10 +1,11 @@
 //! Someone who may begin drills in the sandbox's namespace, and nothing else.
 
+use drillgate::api::Drill;
 use drillgate_tests::control_plane::Scene;
 use drillgate_tests::istio::{Mesh, drill_request};
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::ListParams;
+use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams};
 use serde_json::{Value, json};
 
 use crate::ledger::ROUTED;
@@ -75,6 +76,26 @@ async fn who_may_begin_drills_begins_one_and_reads_no_key_and_touches_no_gate_an
     ] {
         assert_forbidden(user.try_apply(object).await, what);
     }
+    for kind in ["ServiceEntry", "VirtualService"] {
+        let kind = GroupVersionKind::gvk("networking.istio.io", "v1", kind);
+        let resource = ApiResource::from_gvk(&kind);
+        let api =
+            Api::<DynamicObject>::namespaced_with(client.clone(), &scene.production, &resource);
+        assert_forbidden(
+            api.list(&ListParams::default()).await,
+            "what is production's",
+        );
+    }
+    // A drill of one's own that leads there is refused by the controller.
+    let mut into_production = scene.drill("into-production");
+    into_production["spec"]["routes"][0]["sandbox"]["host"] = json!(stage.production_host());
+    user.try_apply(into_production.clone()).await.unwrap();
+    let refused = |drill: &Drill| {
+        let mut conditions = drill.status.iter().flat_map(|status| &status.conditions);
+        conditions.any(|held| held.type_ == "Accepted" && held.reason == "SandboxProtected")
+    };
+    scene.drill_until("into-production", refused).await;
+    user.delete(&into_production).await;
     // As ever after all of that, and ended by whom it belongs to.
     assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
     user.delete(&drill).await;

@@ -6,9 +6,10 @@ use drill_context::{Claims, HEADER_NAME};
 use drillgate::audit::{Account, records};
 use drillgate::lab::Request;
 use drillgate_tests::gate::now;
-use drillgate_tests::istio::{Collector, ENVIRONMENT, Stage, drill_request, request_with};
+use drillgate_tests::istio::{Collector, ENVIRONMENT, Mesh, Stage, drill_request, request_with};
 use serde_json::json;
 
+use crate::desk::Desk;
 use crate::{eventually, started};
 
 /// A drill that nobody has: its requests tell when a way is open.
@@ -51,8 +52,8 @@ async fn traffic(stage: &Stage, id: &str) -> BTreeMap<String, u64> {
 }
 
 /// Waits until `log` has a request that is sent meanwhile, then sends requests of every kind and
-/// waits until all have their record, and no more.
-async fn assert_accounts(stage: &Stage, id: &str, log: impl Fn() -> String) {
+/// waits until all have their record, and no more. How many the drill `id` has then.
+async fn assert_accounts(stage: &Stage, id: &str, log: impl Fn() -> String) -> u64 {
     eventually("the way is open", async || {
         stage.outcome(&drill_request(SCOUT)).await;
         account(&log()).drills.contains_key(SCOUT)
@@ -78,6 +79,7 @@ async fn assert_accounts(stage: &Stage, id: &str, log: impl Fn() -> String) {
     let unattributed = account.unattributed.requests - before.unattributed.requests;
     assert_eq!(unattributed, sent[""], "{account:?}");
     assert_eq!((drill.other, account.repeated), (0, 0));
+    drill.requests
 }
 
 async fn drilled(audit: serde_json::Value) -> (Stage, String) {
@@ -132,7 +134,7 @@ async fn opentelemetry_accounts_for_every_request() {
         let id = stage.drill().await;
         (stage, id)
     };
-    assert_accounts(&stage, &id, || collector.file()).await;
+    let sent = assert_accounts(&stage, &id, || collector.file()).await;
     let file = collector.file();
     let mut all = file.lines().flat_map(records);
     let routed = all.find(|record| record.verdict == "routed").unwrap();
@@ -142,4 +144,13 @@ async fn opentelemetry_accounts_for_every_request() {
         routed.duration_ms.is_some() && routed.request_id.is_some(),
         "{routed:?}"
     );
+
+    let desk = Desk::at(&Mesh::shared().await.plane);
+    let (path, right, wrong) = (collector.path(), sent.to_string(), (sent + 1).to_string());
+    for (code, sent) in [(0, &right), (1, &wrong)] {
+        let path = path.to_str().unwrap();
+        let line = ["audit", path, "--expect-drill", &id, "--sent", sent];
+        desk.run_to(code, &line).await;
+    }
+    stage.assert_production_untouched().await;
 }

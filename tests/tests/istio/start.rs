@@ -6,81 +6,80 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Behaviour, Request, Upstream};
-use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
-use drillgate_tests::traffic::outcome;
+use drillgate_tests::istio::{Istiod, Mesh, ModuleCache, Stage, drill_request};
+use drillgate_tests::load::{Load, Visits};
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use crate::ledger::{PRODUCTION, ROUTED, UNREACHABLE};
-use crate::{controller, eventually, started};
+use crate::failures::own_host;
+use crate::ledger::{Ledger, PRODUCTION, ROUTED, UNREACHABLE, load_through_gaps, some};
+use crate::{controller, eventually, serving_both, started};
 
-/// What came of a request that nobody answered.
-const NOTHING: &str = "nothing";
+/// What the policy answers in place of a filter that is missing.
+const BY_POLICY: &str = "403";
 
-/// Requests without the header and with it, from the start of a gateway on, until told to end.
-struct Clients {
-    task: JoinHandle<Seen>,
-    ended: Arc<Mutex<bool>>,
+/// After so long another change is made.
+const SOON: Duration = Duration::from_secs(10);
+
+/// A stage with a drill, a load from before its gateway is started anew until all is well again, and
+/// what the upstreams saw of that.
+struct Restart {
+    stage: Stage,
+    id: String,
+    visits: Visits,
+    load: Load,
+    begun: Instant,
 }
 
-/// What they got, each outcome once for as long as it lasted.
-#[derive(Debug, Default)]
-struct Seen {
-    plain: Vec<(Duration, String)>,
-    drill: Vec<(Duration, String)>,
-}
-
-impl Clients {
-    fn of(stage: &Stage, id: &str) -> Self {
-        let (plain, drill) = (Request::get("orders.example.com", "/"), id.to_owned());
-        let (address, begun) = (stage.address(), Instant::now());
-        let ended = Arc::new(Mutex::new(false));
-        let told = Arc::clone(&ended);
-        let task = tokio::spawn(async move {
-            let mut seen = Seen::default();
-            while !*told.lock().unwrap() {
-                for (request, outcomes) in [
-                    (&plain, &mut seen.plain),
-                    (&drill_request(&drill), &mut seen.drill),
-                ] {
-                    let answer = request.send(address).await;
-                    let got = answer.map_or_else(|_| NOTHING.to_owned(), |answer| outcome(&answer));
-                    if outcomes.last().is_none_or(|(_, last)| *last != got) {
-                        outcomes.push((begun.elapsed(), got));
-                    }
-                }
-                sleep(Duration::from_millis(20)).await;
-            }
-            seen
-        });
-        Self { task, ended }
+impl Restart {
+    /// Installs `gate`, begins a drill, and sends some requests.
+    async fn prepare(stage: Stage, visits: Visits, gate: Value) -> Self {
+        stage.install(gate).await;
+        let id = stage.drill().await;
+        stage.until(&drill_request(&id), ROUTED).await;
+        let own = own_host(&stage).await;
+        let load = load_through_gaps(&stage, &id, &own);
+        some(&load).await;
+        Self {
+            stage,
+            id,
+            visits,
+            load,
+            begun: Instant::now(),
+        }
     }
 
-    async fn end(self) -> Seen {
-        *self.ended.lock().unwrap() = true;
-        self.task.await.unwrap()
+    /// Kills the gateway, and starts another one in its place.
+    fn begin(&mut self, istiod: &Istiod) {
+        self.begun = Instant::now();
+        self.stage.start_gateway_anew(istiod);
     }
-}
 
-impl Seen {
-    /// Production or nothing for requests without the header, and one of `drill` or nothing for those
-    /// with it; and says how long production waited.
-    fn assert_only(&self, what: &str, drill: &[&str]) {
-        let served = self.plain.iter().find(|(_, got)| got == PRODUCTION);
-        let waited = served.expect("production is served").0;
-        println!("{what}: production waited {:.1} s", waited.as_secs_f64());
-        for (_, got) in &self.plain {
-            assert!(
-                [PRODUCTION, NOTHING].contains(&got.as_str()),
-                "{what}: {self:?}"
-            );
-        }
-        for (_, got) in &self.drill {
-            let fits = got == NOTHING || drill.contains(&got.as_str());
-            assert!(fits, "{what}: {self:?}");
-        }
+    /// Waits until production is served, and says how long it waited; the load's stage from then on.
+    async fn served(&self, what: &str) -> u64 {
+        let plain = Request::get("orders.example.com", "/");
+        self.stage.until(&plain, PRODUCTION).await;
+        let waited = self.begun.elapsed().as_secs_f64();
+        println!("{what}: production waited {waited:.1} s");
+        self.load.next_stage()
+    }
+
+    /// Waits until the drill is as ever, and looks at all that was sent: valid requests got what is
+    /// in `valid`, and from the stage `served` on none went unanswered.
+    async fn assert_ledger(self, what: &str, served: u64, valid: &[&str], unfiltered: bool) {
+        let drill = drill_request(&self.id);
+        self.stage.until(&drill, ROUTED).await;
+        some(&self.load).await;
+        let ledger = Ledger {
+            name: what,
+            sent: self.load.end().await,
+        };
+        ledger.print();
+        ledger.assert_exact(&self.visits, valid, unfiltered);
+        ledger.assert_answered_in(served);
+        assert_eq!(ledger.has(BY_POLICY), unfiltered, "{what}");
+        self.stage.assert_production_untouched().await;
     }
 }
 
@@ -115,36 +114,48 @@ impl Server {
         gate["spec"]["module"] = json!({"url": self.url, "sha256": sha256});
         gate
     }
+
+    /// Serves the module again.
+    async fn mend(&self, module: Vec<u8>) {
+        self.upstream.behave(Behaviour::Answer);
+        // No fetch of before goes on.
+        self.upstream.down().await.unwrap();
+        self.upstream.revive().await.unwrap();
+        *self.module.lock().unwrap() = module;
+    }
 }
 
 async fn starts_without_its_module(what: &str, fails: impl AsyncFn(&Server)) {
     let server = Server::start();
-    let mut stage = started().await;
+    let visits = Visits::default();
+    let stage = serving_both(visits.router(), visits.router()).await;
     let module = server.module.lock().unwrap().clone();
-    stage.install(server.gate(&stage)).await;
-    let id = stage.drill().await;
-    stage.until(&drill_request(&id), ROUTED).await;
+    let gate = server.gate(&stage);
+    let mut restart = Restart::prepare(stage, visits, gate.clone()).await;
 
     fails(&server).await;
-    stage.start_gateway_anew(&Mesh::shared().await.istiod);
-    let clients = Clients::of(&stage, &id);
-    stage.until(&drill_request(&id), "403").await;
-    stage
-        .until(&Request::get("orders.example.com", "/"), PRODUCTION)
-        .await;
-    // The gateway does not look for it again by itself; what changes the filter's object makes it.
-    server.upstream.behave(Behaviour::Answer);
-    // No fetch of before goes on.
-    server.upstream.down().await.unwrap();
-    server.upstream.revive().await.unwrap();
-    *server.module.lock().unwrap() = module;
-    stage.scene.delete(&stage.scene.drill("orders")).await;
-    stage.scene.gone(&stage.scene.drill("orders")).await;
-    let seen = clients.end().await;
-    seen.assert_only(what, &["403", "403 unknown-drill"]);
-    let id = stage.drill().await;
-    stage.until(&drill_request(&id), ROUTED).await;
-    stage.assert_production_untouched().await;
+    restart.begin(&Mesh::shared().await.istiod);
+    let served = restart.served(what).await;
+    let (stage, drill) = (&restart.stage, drill_request(&restart.id));
+    stage.until(&drill, BY_POLICY).await;
+    some(&restart.load).await;
+    server.mend(module).await;
+    change_until_ready(stage, gate).await;
+    let valid = [BY_POLICY, ROUTED, UNREACHABLE];
+    restart.assert_ledger(what, served, &valid, true).await;
+}
+
+/// The gateway does not look for the module again by itself; what changes the filter's object makes
+/// it. A fetch of before that ends late undoes such a change, and the next one mends that.
+async fn change_until_ready(stage: &Stage, mut gate: Value) {
+    for age in 600..610 {
+        gate["spec"]["maxAgeSeconds"] = json!(age);
+        stage.scene.apply(gate.clone()).await;
+        if timeout(SOON, stage.gate_ready()).await.is_ok() {
+            return;
+        }
+    }
+    panic!("no change brings the filter back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -210,25 +221,23 @@ async fn a_fetch_that_takes_long_undoes_what_came_later_and_drills_are_refused_u
     stage.assert_production_untouched().await;
 }
 
-/// The clients go on for some time while there is no istiod: nobody serves them.
+/// The load goes on for some time while there is no istiod: nobody serves it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_starts_without_istiod_serves_nobody_until_it_is_back_and_then_as_ever() {
+    let what = "istiod is away for 5 s";
     let mut mesh = Mesh::start().await;
     let _controller = controller(&mesh).await;
-    let mut stage = Stage::set(&mesh, Router::new()).await;
-    stage.install(stage.gate()).await;
-    let id = stage.drill().await;
-    stage.until(&drill_request(&id), ROUTED).await;
+    let visits = Visits::default();
+    let stage = Stage::set_with(&mesh, visits.router(), visits.router()).await;
+    let gate = stage.gate();
+    let mut restart = Restart::prepare(stage, visits, gate).await;
     mesh.istiod.kill();
-    stage.start_gateway_anew(&mesh.istiod);
-    let clients = Clients::of(&stage, &id);
+    restart.begin(&mesh.istiod);
     sleep(Duration::from_secs(5)).await;
     let plain = Request::get("orders.example.com", "/");
-    assert!(plain.send(stage.address()).await.is_err());
+    assert!(plain.send(restart.stage.address()).await.is_err());
     mesh.istiod.start_again().await;
-    stage.until(&plain, PRODUCTION).await;
-    stage.until(&drill_request(&id), ROUTED).await;
-    let seen = clients.end().await;
-    seen.assert_only("istiod is away for 5 s", &[ROUTED, UNREACHABLE]);
-    stage.assert_production_untouched().await;
+    let served = restart.served(what).await;
+    let valid = [ROUTED, UNREACHABLE];
+    restart.assert_ledger(what, served, &valid, false).await;
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ground::Ground;
-use crate::failures::{guard, policy, route};
+use crate::failures::{guard, own_host, policy, route};
 use crate::{controller, eventually};
 
 /// A host of the hostile route's that shows that the gateway has it.
@@ -146,7 +146,7 @@ impl Ground {
 
     async fn hostile(&self) -> Value {
         let stage = &self.stage;
-        let hosts = json!([HOSTILE, "*.drill.internal", self.own_host().await]);
+        let hosts = json!([HOSTILE, "*.drill.internal", own_host(stage).await]);
         if stage.is_by_gateway_api() {
             let all = json!([{"backendRefs": [stage.backend(&stage.production_host())]}]);
             return stage.production_http_routes("hostile", hosts, all);

@@ -7,7 +7,7 @@ use drillgate_tests::istio::{Mesh, Stage};
 use drillgate_tests::load::Visits;
 use serde_json::{Value, json};
 
-use crate::failures::{VIRTUAL_SERVICE, named, route};
+use crate::failures::{VIRTUAL_SERVICE, named};
 use crate::{controller, eventually};
 
 /// How the gateway is described, and what it speaks.
@@ -58,18 +58,6 @@ impl Ground {
             id,
             mesh,
         }
-    }
-
-    /// The drill's own host, as it is now.
-    pub async fn own_host(&self) -> String {
-        let route = self.stage.scene.get(&route(&self.stage).await).await;
-        let spec = &route.unwrap().data["spec"];
-        let hosts = if self.stage.is_by_gateway_api() {
-            &spec["hostnames"]
-        } else {
-            &spec["hosts"]
-        };
-        hosts[0].as_str().expect("a host").to_owned()
     }
 
     /// The drill's DestinationRule.
