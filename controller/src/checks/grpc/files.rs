@@ -22,6 +22,8 @@ const MAX_NAMES: usize = 16 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Files {
     files: BTreeMap<String, FileDescriptorProto>,
+    /// What the server calls those that are protobuf's own, and what they are called.
+    own: BTreeMap<String, String>,
     size: usize,
     names: usize,
 }
@@ -46,9 +48,14 @@ impl Files {
             if self.names > MAX_NAMES {
                 return Err(too_much(&format!("{MAX_NAMES} bytes of names")));
             }
-            let file = sound(file)?;
-            if !is_protobufs(file.name()) {
-                self.files.entry(file.name().to_owned()).or_insert(file);
+            let name = file.name().to_owned();
+            match protobufs_own(&file) {
+                Some(own) => {
+                    self.own.insert(name, own);
+                }
+                None => {
+                    self.files.entry(name).or_insert(sound(file)?);
+                }
             }
             if self.files.len() > MAX_FILES {
                 return Err(too_much(&format!("{MAX_FILES} files")));
@@ -60,8 +67,7 @@ impl Files {
     /// What is imported and not there.
     pub(super) fn missing(&self) -> Vec<String> {
         let imported = self.files.values().flat_map(|file| &file.dependency);
-        let missing =
-            imported.filter(|name| !self.files.contains_key(*name) && !is_protobufs(name));
+        let missing = imported.filter(|name| !self.has(name) && !is_protobufs(name));
         let missing: BTreeSet<&String> = missing.collect();
         missing.into_iter().cloned().collect()
     }
@@ -71,7 +77,7 @@ impl Files {
     /// # Errors
     /// In words: that it is not.
     pub(super) fn must_have(&self, name: &str) -> Result<(), String> {
-        match self.files.contains_key(name) {
+        match self.has(name) {
             true => Ok(()),
             false => Err(format!(
                 "the server's reflection does not have the file {}, which others of its files import",
@@ -80,7 +86,11 @@ impl Files {
         }
     }
 
-    /// How many there are.
+    fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name) || self.own.contains_key(name)
+    }
+
+    /// How many there are, beside protobuf's own.
     pub(super) fn count(&self) -> usize {
         self.files.len()
     }
@@ -121,13 +131,24 @@ impl Files {
                 visible.insert(name);
             }
         }
-        visible.into_iter().cloned().collect()
+        let names = visible
+            .into_iter()
+            .map(|name| self.own.get(name).unwrap_or(name));
+        let names: BTreeSet<&String> = names.collect();
+        names.into_iter().cloned().collect()
     }
 }
 
-/// Whether a file is protobuf's own, which need not come from the server.
+/// Whether a file of this name is protobuf's own, which need not come from the server.
 fn is_protobufs(name: &str) -> bool {
     DescriptorPool::global().get_file_by_name(name).is_some()
+}
+
+/// What a file is called that is protobuf's own. Some servers have it under a shorter name.
+fn protobufs_own(file: &FileDescriptorProto) -> Option<String> {
+    let name = file.name().rsplit('/').next()?;
+    let name = format!("google/protobuf/{name}");
+    (file.package() == "google.protobuf" && is_protobufs(&name)).then_some(name)
 }
 
 fn too_much(most: &str) -> String {
@@ -152,7 +173,7 @@ mod tests {
             "file:
             - {name: a, syntax: proto3, dependency: [b, google/protobuf/timestamp.proto]}
             - {name: b, dependency: [c, a]}
-            - {name: google/protobuf/timestamp.proto, dependency: [d]}",
+            - {name: google/protobuf/timestamp.proto, package: google.protobuf, dependency: [d]}",
         )
         .unwrap();
         assert_eq!(taken.missing(), ["c"]);
@@ -209,6 +230,21 @@ mod tests {
         assert!(shop("[0, 1, 7, -1]").is_ok());
         let hidden = shop("[1]").unwrap_err();
         assert!(hidden.contains("make no sense"), "{hidden}");
+    }
+
+    #[test]
+    fn protobufs_own_types_are_the_same_under_a_shorter_name() {
+        let mut taken = taken(
+            "file: [{name: a, syntax: proto3, dependency: [timestamp.proto], messageType: [{name: A, field: [
+                {name: t, number: 1, label: LABEL_OPTIONAL, type: TYPE_MESSAGE, typeName: .google.protobuf.Timestamp}]}]}]",
+        )
+        .unwrap();
+        assert_eq!(taken.missing(), ["timestamp.proto"]);
+        let own = "file: [{name: timestamp.proto, package: google.protobuf, messageType: [{name: Timestamp}]}]";
+        taken.take(&files(own)).unwrap();
+        taken.must_have("timestamp.proto").unwrap();
+        assert!(taken.missing().is_empty());
+        taken.pool().unwrap();
     }
 
     #[test]

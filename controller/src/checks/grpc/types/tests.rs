@@ -136,15 +136,10 @@ fn an_answer_that_would_be_too_deep_or_too_long_has_no_json() {
     let unknown = answer(&shop, &in_more(&other)).unwrap_err();
     assert!(unknown.contains("cannot be told as JSON"), "{unknown}");
 
-    // A chain that each reading sees one link of.
-    let mut chain = other;
-    for _ in 0..20 * MAX_DEPTH {
-        chain = Any {
-            type_url: "type.googleapis.com/google.protobuf.Any".to_owned(),
-            value: chain.encode_to_vec(),
-        };
-    }
-    let deep = answer(&shop, &in_more(&chain)).unwrap_err();
+    // Chains that each reading sees one link of.
+    let longest = chain(MAX_DEPTH - 2);
+    answer(&shop, &in_more(&longest)).unwrap();
+    let deep = answer(&shop, &in_more(&chain(20 * MAX_DEPTH))).unwrap_err();
     assert!(deep.contains("nested deeper than 100"), "{deep}");
 
     let name = "S".repeat(100_000);
@@ -153,6 +148,21 @@ fn an_answer_that_would_be_too_deep_or_too_long_has_no_json() {
     let states = [&[0x42, 100][..], &[1; 100]].concat();
     let long = answer(&wordy, &states).unwrap_err();
     assert!(long.contains("longer than 4194304 bytes"), "{long}");
+}
+
+/// So many of `Any`, each in the one before.
+fn chain(length: usize) -> Any {
+    let mut chain = Any {
+        type_url: "type.googleapis.com/google.protobuf.Empty".to_owned(),
+        value: Vec::new(),
+    };
+    for _ in 1..length {
+        chain = Any {
+            type_url: "type.googleapis.com/google.protobuf.Any".to_owned(),
+            value: chain.encode_to_vec(),
+        };
+    }
+    chain
 }
 
 fn in_more(any: &Any) -> Vec<u8> {
