@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Duration;
 use super::database_checks::{FreshnessCheck, ReceiptCheck, SchemaVersionCheck, SqlCheck};
-use super::http::{GrpcCheck, HttpStep};
+use super::grpc::GrpcCheck;
+use super::http::HttpStep;
 use super::parts::{DNS_LABEL, is_default};
 
 /// A check is of one kind.
@@ -41,9 +42,10 @@ pub struct Check {
     #[schemars(length(min = 1, max = 16), extend("x-kubernetes-list-type" = "atomic"))]
     pub http: Option<Vec<HttpStep>>,
 
-    /// The standard health service of gRPC, asked through the edge.
+    /// A gRPC service, asked through the edge: for its health, or by a call of one of its methods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<GrpcCheck>,
+
     /// A query. Checks that look into databases are run by `drillgate run` only: the controller
     /// holds no database's password.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! Checks that ask through the edge.
+//! Checks that send requests through the edge.
 
 use std::collections::BTreeMap;
 
@@ -136,21 +136,6 @@ pub struct Capture {
     pub header: Option<String>,
 }
 
-/// A call of `grpc.health.v1.Health/Check`, which must answer SERVING.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
-pub struct GrpcCheck {
-    /// One of the drill's hosts; the first of its routes if absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253), regex(pattern = DNS_NAME))]
-    pub host: Option<String>,
-
-    /// The service that is asked about; the server as a whole if empty.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    #[schemars(length(max = 256))]
-    pub service: String,
-}
-
 impl Default for HttpStep {
     fn default() -> HttpStep {
         HttpStep {
@@ -186,7 +171,7 @@ fn headers(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-fn any_object(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 

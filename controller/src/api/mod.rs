@@ -13,6 +13,7 @@ mod drill;
 mod duration;
 mod explained;
 mod gate;
+mod grpc;
 mod http;
 mod parts;
 mod schedule;
@@ -32,7 +33,8 @@ pub use drill::{
 };
 pub use duration::{Duration, DurationError};
 pub use gate::{DrillGate, DrillGateSpec, Extension};
-pub use http::{Capture, GrpcCheck, HttpExpect, HttpStep, JsonExpect};
+pub use grpc::{GrpcCheck, GrpcExpect, GrpcStatus};
+pub use http::{Capture, HttpExpect, HttpStep, JsonExpect};
 pub use parts::{
     Audit, AuditLevel, GateKey, Module, Probe, ProtectedNamespace, PullPolicy, SecretKeyRef,
 };

@@ -37,19 +37,39 @@ pub(super) fn failures(
         failures.extend(header(name, wanted, answer.headers, captures));
     }
     failures.extend(body(expect, answer.body, captures));
-    for wanted in &expect.json {
-        failures.extend(json(wanted, answer.json, captures));
+    let wanted = Content {
+        json: &expect.json,
+        schema: expect.schema.as_ref(),
+        max_millis: expect.max_millis,
+    };
+    failures.extend(content(&wanted, answer.json, answer.millis, captures));
+    failures
+}
+
+/// What is wanted of an answer whichever way it has come.
+pub(super) struct Content<'a> {
+    pub(super) json: &'a [JsonExpect],
+    pub(super) schema: Option<&'a Value>,
+    pub(super) max_millis: Option<u32>,
+}
+
+/// What of that is not as it must be, a sentence each. `answer` is its JSON, or why there is none.
+pub(super) fn content(
+    wanted: &Content<'_>,
+    answer: &Result<Value, String>,
+    millis: u128,
+    captures: &Captures,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    for wanted in wanted.json {
+        failures.extend(json(wanted, answer, captures));
     }
-    if let Some(schema) = &expect.schema {
-        failures.extend(satisfies(schema, answer.json));
+    if let Some(schema) = wanted.schema {
+        failures.extend(satisfies(schema, answer));
     }
-    if let Some(most) = expect
-        .max_millis
-        .filter(|most| answer.millis > u128::from(*most))
-    {
-        let took = answer.millis;
+    if let Some(most) = wanted.max_millis.filter(|most| millis > u128::from(*most)) {
         failures.push(format!(
-            "it took {took} ms, and at most {most} ms are wanted"
+            "it took {millis} ms, and at most {most} ms are wanted"
         ));
     }
     failures

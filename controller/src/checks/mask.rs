@@ -25,6 +25,12 @@ const SECRET_WORDS: [&str; 12] = [
     "signature",
 ];
 
+/// The shortest text that is looked for because of its member's name, in characters.
+const SHORTEST: usize = 4;
+
+/// How many secrets there may be before members' texts are no longer added to them.
+const MAX_SECRETS: usize = 64;
+
 /// Whether a value of this name is a secret.
 pub(super) fn is_secret(name: &str) -> bool {
     let name: String = name.to_ascii_lowercase().replace(['-', '_'], "");
@@ -85,6 +91,33 @@ impl Mask {
         self.hide(&text);
     }
 
+    /// The texts in `json` whose names say that they are secrets: sentences may tell them. Those that
+    /// are very short are words, and of very many only some are looked for.
+    pub(super) fn hide_members(&mut self, json: &Value) {
+        self.hide_below(json, false);
+    }
+
+    fn hide_below(&mut self, json: &Value, is_hidden: bool) {
+        match json {
+            Value::String(text) if is_hidden && self.may_hide(text) => self.hide(text),
+            Value::Array(items) => {
+                for item in items {
+                    self.hide_below(item, is_hidden);
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    self.hide_below(value, is_hidden || is_secret(name));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn may_hide(&self, text: &str) -> bool {
+        self.secrets.len() < MAX_SECRETS && text.chars().nth(SHORTEST - 1).is_some()
+    }
+
     /// `text` without the secrets.
     pub(super) fn apply(&self, text: &str) -> String {
         let mut text = text.to_owned();
@@ -94,6 +127,24 @@ impl Mask {
             }
         }
         text
+    }
+}
+
+/// `json` with nothing in the members whose names say that they are secrets.
+pub(super) fn without_secrets(json: &Value) -> Value {
+    match json {
+        Value::Array(items) => items.iter().map(without_secrets).collect(),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| {
+                let value = match is_secret(name) {
+                    true => Value::from(MASKED),
+                    false => without_secrets(value),
+                };
+                (name.clone(), value)
+            });
+            members.collect()
+        }
+        other => other.clone(),
     }
 }
 
@@ -114,8 +165,9 @@ fn line((name, value): (&HeaderName, &HeaderValue)) -> String {
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, HeaderValue};
+    use serde_json::json;
 
-    use super::{Mask, is_secret, is_secret_header, lines};
+    use super::{MAX_SECRETS, Mask, is_secret, is_secret_header, lines, without_secrets};
 
     #[test]
     fn names_say_what_is_a_secret() {
@@ -152,6 +204,26 @@ mod tests {
             text,
             "authorization: (masked)\netag: 7\nset-cookie: (masked)\nx-drill-context: (masked)"
         );
+    }
+
+    #[test]
+    fn members_that_are_secrets_are_neither_shown_nor_told() {
+        let json = json!({"id": 7, "user": {"password": "hunter22", "name": "ann"},
+            "tokens": ["t0ken-of-ann", {"of": "t0ken-of-bob"}], "key": "env", "pin_key": 1234});
+        let shown = without_secrets(&json);
+        let wanted = json!({"id": 7, "user": {"password": "(masked)", "name": "ann"},
+            "tokens": "(masked)", "key": "(masked)", "pin_key": "(masked)"});
+        assert_eq!(shown, wanted);
+        let mut mask = Mask::default();
+        mask.hide_members(&json);
+        let told = "hunter22 of ann in env: t0ken-of-ann, t0ken-of-bob";
+        assert_eq!(
+            mask.apply(told),
+            "(masked) of ann in env: (masked), (masked)"
+        );
+        let many: Vec<String> = (0..1000).map(|it| format!("t0ken-{it}")).collect();
+        mask.hide_members(&json!({ "tokens": many }));
+        assert!(mask.secrets.len() <= MAX_SECRETS + 1);
     }
 
     #[test]

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | how tries follow one another | `engine.rs` |
 //! | what a check came to | `outcome.rs` |
-//! | what is wrong with a check before it runs | `sound.rs` |
-//! | requests through the edge | `http.rs`, `edge.rs`, `grpc.rs` |
+//! | what is wrong with a check before it runs | `sound/` |
+//! | requests through the edge | `http.rs`, `edge.rs`, `grpc/` |
 //! | what must come back, and what is kept of it | `expect.rs`, `capture.rs` |
 //! | what nobody is shown | `mask.rs` |
 //! | programs and their reports | `command.rs`, `group.rs`, `report/` |

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use drill_context::HEADER_NAME;
-use drillgate_tests::istio::{KEY, Stage, claims, drill_request, signed};
+use drillgate_tests::istio::{KEY, Mesh, Stage, claims, drill_request, signed};
 use drillgate_tests::socket::{Echo, handshake};
-use drillgate_tests::{check_health, health_router, reported_health_router, watch_health};
+use drillgate_tests::{
+    REFLECTIONS, check_health, health_router, orders_router, reported_health_router, watch_health,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Code;
 use tonic_health::ServingStatus;
 
+use crate::desk::Desk;
 use crate::ledger::ROUTED;
 use crate::production::PAST_THE_DRAIN;
 use crate::{LIMIT, eventually, serving_both, started};
@@ -67,6 +70,31 @@ pub async fn assert_drills_by_grpc(stage: &Stage, gate: Value) {
     let failed = call(stage, Some(&context), "production").await;
     assert_eq!(failed, Code::Unavailable);
     assert_eq!(call(stage, None, "production").await, Code::Ok);
+    assert_eq!(stage.production.drill_requests(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_calls_a_method_of_the_sandbox_by_the_sandboxs_own_reflection() {
+    // Production does not say what it is.
+    let (production, sandbox) = (orders_router(&[]), orders_router(&REFLECTIONS));
+    let stage = serving_both(production, sandbox).await;
+    stage.scene.apply(for_grpc(stage.production_entry())).await;
+    stage.scene.apply(for_grpc(stage.sandbox_entry())).await;
+    stage.install(stage.gate()).await;
+    let mut drill = stage.scene.drill("orders");
+    drill["spec"]["checks"] = json!([{
+        "name": "order-1-is-there",
+        "retry": {"for": "60s"},
+        "grpc": {
+            "method": "orders.v1.Orders/Get",
+            "request": {"id": 1},
+            "expect": {"json": [{"path": "$.state", "equals": "STATE_PAID"}]},
+        },
+    }]);
+    let desk = Desk::at(&Mesh::shared().await.plane);
+    desk.write("drill.yaml", &drill);
+    let done = desk.run(&["run", "-f", "drill.yaml"]).await;
+    done.says("check order-1-is-there passed");
     assert_eq!(stage.production.drill_requests(), 0);
 }
 

@@ -1,6 +1,7 @@
 //! What is wrong with a drill's checks before any of them runs.
 
 mod databases;
+mod grpc;
 
 use std::collections::BTreeSet;
 
@@ -46,7 +47,7 @@ pub fn problems(spec: &DrillSpec) -> Vec<(String, String)> {
             search.steps(steps, &format!("{at}.http"));
         }
         if let Some(grpc) = &check.grpc {
-            search.host(grpc.host.as_deref(), &format!("{at}.grpc"));
+            search.grpc(grpc, &format!("{at}.grpc"));
         }
         search.look(check, &spec.databases, &at);
     }
@@ -108,10 +109,20 @@ impl Search<'_> {
         }
         let body = expect.body.as_deref().unwrap_or_default();
         self.names(body, known, &format!("{at}.body"));
-        for (index, json) in expect.json.iter().enumerate() {
+        self.content((&expect.json, expect.schema.as_ref()), known, at);
+    }
+
+    /// What is wanted of an answer whichever way it comes.
+    fn content(
+        &mut self,
+        (json, schema): (&[JsonExpect], Option<&Value>),
+        known: &BTreeSet<&str>,
+        at: &str,
+    ) {
+        for (index, json) in json.iter().enumerate() {
             self.json(json, known, &format!("{at}.json[{index}]"));
         }
-        if let Some(Err(why)) = expect.schema.as_ref().map(validator) {
+        if let Some(Err(why)) = schema.map(validator) {
             self.add(&format!("{at}.schema"), why);
         }
     }

@@ -1,5 +1,7 @@
 //! Checks through a real edge: an answer that is wrong, late, or somebody else's fails them.
 
+mod calls;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -181,7 +183,9 @@ async fn an_answer_that_is_not_the_edges_is_not_believed() {
     let told = "something else than the edge has answered with 200";
     fails(&direct, json!({"http": [{}]}), told).await;
     fails(&direct, json!({"grpc": {"service": "sandbox"}}), told).await;
-    assert_eq!(direct.counts().unmarked, 2);
+    let call = json!({"grpc": {"method": "orders.v1.Orders/Get"}});
+    fails(&direct, call, "something else than the edge").await;
+    assert_eq!(direct.counts().unmarked, 3);
     let nobody = edge("127.0.0.1:1".parse().unwrap());
     fails(
         &nobody,
@@ -206,6 +210,9 @@ async fn an_edge_that_refuses_is_told_with_its_reason() {
     )
     .await;
     fails(&edge, json!({"grpc": {}}), "unknown-drill").await;
+    // What the edge says of itself is no status of the service's.
+    let call = json!({"grpc": {"method": "orders.v1.Orders/Get", "expect": {"status": ["PERMISSION_DENIED"]}}});
+    fails(&edge, call, "unknown-drill").await;
     assert_eq!(harness.production.total(), 0);
 }
 
