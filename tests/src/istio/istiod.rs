@@ -141,8 +141,8 @@ impl Istiod {
         self.process.as_ref().expect("it runs").resident_bytes()
     }
 
-    /// The port from which gateways get their configuration.
-    pub(super) fn xds(&self) -> u16 {
+    /// The port from which gateways get their configuration, by gRPC.
+    pub fn xds(&self) -> u16 {
         self.xds
     }
 

@@ -93,8 +93,34 @@ async fn a_check_calls_a_method_of_the_sandbox_by_the_sandboxs_own_reflection() 
     }]);
     let desk = Desk::at(&Mesh::shared().await.plane);
     desk.write("drill.yaml", &drill);
-    let done = desk.run(&["run", "-f", "drill.yaml"]).await;
+    let run = ["run", "-f", "drill.yaml"];
+    let done = desk.run(&run).await;
     done.says("check order-1-is-there passed");
+
+    // istiod is a server in Go, whose service is described in many files with options of their own.
+    // It has streams alone.
+    let istiod = ([127, 0, 0, 1], Mesh::shared().await.istiod.xds()).into();
+    let entry = stage.sandbox_entry_to(&[istiod]);
+    stage.scene.apply(for_grpc(entry)).await;
+    let service = "envoy.service.discovery.v3.AggregatedDiscoveryService";
+    let told = |name: &str, method: &str| {
+        let grpc = json!({ "method": method });
+        json!({"name": name, "severity": "Informative", "grpc": grpc})
+    };
+    drill["spec"]["checks"] = json!([
+        told("streams", &format!("{service}/StreamAggregatedResources")),
+        told("lost", "istio.Nothing/Get"),
+    ]);
+    desk.write("drill.yaml", &drill);
+    let lost = format!("has no service istio.Nothing; it has {service}");
+    eventually(
+        "istiod in the sandbox's place says what it is",
+        async || {
+            let done = desk.run(&run).await;
+            done.told("StreamAggregatedResources is a streaming method") && done.told(&lost)
+        },
+    )
+    .await;
     assert_eq!(stage.production.drill_requests(), 0);
 }
 
