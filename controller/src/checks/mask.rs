@@ -118,9 +118,10 @@ impl Mask {
         self.secrets.len() < MAX_SECRETS && text.chars().nth(SHORTEST - 1).is_some()
     }
 
-    /// `text` without the secrets.
+    /// `text` without the secrets, and without signed tokens, whoever has signed them: a service may
+    /// repeat one that the proxy has made for a program.
     pub(super) fn apply(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        let mut text = without_tokens(text);
         for secret in &self.secrets {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), MASKED);
@@ -128,6 +129,26 @@ impl Mask {
         }
         text
     }
+}
+
+/// `text` without what looks like a JWS in its compact form (RFC 7515, 7.1).
+fn without_tokens(text: &str) -> String {
+    let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let pieces = text.split_inclusive(|c| !of_token(c)).map(|piece| {
+        let token = piece.trim_end_matches(|c| !of_token(c));
+        match is_jws(token) {
+            true => piece.replacen(token, MASKED, 1),
+            false => piece.to_owned(),
+        }
+    });
+    pieces.collect()
+}
+
+/// Whether it is three parts, of which the first begins as JSON does and the last is as long as a
+/// signature.
+fn is_jws(token: &str) -> bool {
+    let parts: Vec<&str> = token.trim_matches('.').split('.').collect();
+    matches!(parts[..], [header, _, signature] if header.starts_with("eyJ") && signature.len() >= 43)
 }
 
 /// `json` with nothing in the members whose names say that they are secrets.
@@ -224,6 +245,25 @@ mod tests {
         let many: Vec<String> = (0..1000).map(|it| format!("t0ken-{it}")).collect();
         mask.hide_members(&json!({ "tokens": many }));
         assert!(mask.secrets.len() <= MAX_SECRETS + 1);
+    }
+
+    #[test]
+    fn a_signed_token_is_taken_out_though_nobody_knew_of_it() {
+        let signature = "a-_0".repeat(11);
+        let token = format!("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.{signature}");
+        let text = format!("> x-drill-context: {token}\n{{\"t\":\"{token}\"}} {token}.");
+        let shown = Mask::default().apply(&text);
+        let wanted = "> x-drill-context: (masked)\n{\"t\":\"(masked)\"} (masked)";
+        assert_eq!(shown, wanted);
+        for ordinary in [
+            "eyJ.a.b",
+            "orders.example.com.",
+            "1.2.3",
+            "\u{e4}eyJ\u{e4}..",
+            "",
+        ] {
+            assert_eq!(Mask::default().apply(ordinary), ordinary);
+        }
     }
 
     #[test]
