@@ -41,7 +41,7 @@ export CC_x86_64_unknown_linux_musl ?= cc
 export CARGO_TARGET_WASM32_WASIP1_RUNNER := $(TOOLS)/wasi/bin/python $(CURDIR)/tests/tools/wasi-run
 
 .DEFAULT_GOAL := help
-.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills bench-istio interop interop-tools control-plane istio collector clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
+.PHONY: help demo istio-demo compare test lint unit wasm integration oldest edge binary bench bench-edge bench-drills bench-istio interop interop-tools suite-tools control-plane istio collector clock packaging-tools databases manifests images browser fuzz module toolchain tools fmt clean
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
@@ -57,7 +57,16 @@ istio-demo: tools module control-plane istio packaging-tools databases binary ##
 compare: tools module control-plane istio clock binary ## other ways to steer, through the same requests on a real Istio
 	@$(CARGO) run --quiet --package drillgate-tests --bin compare
 
-test: lint unit wasm integration oldest ## everything that CI runs
+# The parts of `make test`. The first time, what the suites run on takes longest: see suite-tools.
+PARTS := lint unit suite-tools wasm integration oldest
+
+test: ## everything that CI runs; at its end, how long each part took
+	@took=; for part in $(PARTS); do \
+		begun=$$(date +%s); \
+		$(MAKE) --no-print-directory $$part; code=$$?; \
+		took="$$took$$(printf '%6d s  %s' $$(($$(date +%s) - begun)) $$part)\n"; \
+		test $$code = 0 || break; \
+	done; printf "==> how long each part took\n$$took"; exit $$code
 
 lint: toolchain ## formatting, clippy, documentation
 	$(STEP) 'lint: formatting'
@@ -78,7 +87,9 @@ wasm: tools toolchain ## the same tests of the token and its known answers, run 
 	$(STEP) 'unit tests on wasm'
 	@$(CARGO) test --package drill-context --target $(WASM)
 
-integration: tools module interop-tools control-plane istio collector packaging-tools clock browser databases binary ## the suites on a real Envoy, API server, Istio, PostgreSQL and MariaDB
+suite-tools: tools module interop-tools control-plane istio collector packaging-tools clock browser databases binary
+
+integration: suite-tools ## the suites on a real Envoy, API server, Istio, PostgreSQL and MariaDB
 	$(STEP) 'suites on a real Envoy, a real API server and a real Istio'
 	@$(CARGO) test --package drillgate-tests
 	@$(CARGO) test --package drillgate --test demo
