@@ -20,8 +20,8 @@ const LATER: &str = "later.example.com";
 /// By how much a clock is wrong.
 const TEN_MINUTES: i64 = 600;
 
-/// For how long the drill lasts whose end nobody brings about.
-const SHORT: &str = "20s";
+/// For how long the drill lasts whose end nobody brings about: what comes before it fits in.
+const SHORT: &str = "40s";
 
 /// How many requests are under way to fill a circuit breaker for one: it lets another one wait.
 const OTHERS: usize = 3;
