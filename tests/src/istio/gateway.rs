@@ -119,18 +119,25 @@ impl IngressGateway {
     /// # Panics
     /// If that takes too long.
     pub async fn ready(&self) {
-        let deadline = Instant::now() + START;
+        assert!(
+            self.is_ready_within(START).await,
+            "the gateway is not ready:\n{}",
+            self.process.log_tail()
+        );
+    }
+
+    /// Whether it becomes so in this time.
+    pub(super) async fn is_ready_within(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
         let probe = Request::get("agent", "/healthz/ready");
         loop {
             let answer = probe.send(self.status).await;
             if answer.is_ok_and(|answer| answer.status == 200) {
-                return;
+                return true;
             }
-            assert!(
-                !self.process.has_ended() && Instant::now() < deadline,
-                "the gateway is not ready:\n{}",
-                self.process.log_tail()
-            );
+            if self.process.has_ended() || Instant::now() > deadline {
+                return false;
+            }
             sleep(Duration::from_millis(50)).await;
         }
     }

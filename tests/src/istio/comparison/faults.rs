@@ -88,8 +88,8 @@ impl Steered {
             }
             Fault::RouteDeleted if !self.way.is_ours() => self.begin().await,
             Fault::BreakerDeleted if !self.way.is_ours() => self.limit(MANY).await,
-            Fault::ClockAhead | Fault::ClockBehind => self.set_clock(istiod, 0).await,
-            // What the controller has made again; the rest is not needed any more.
+            Fault::ClockBehind => self.set_clock(istiod, 0).await,
+            // What the controller has made again; the rest is not needed any more, or set anew.
             _ => {}
         }
     }
@@ -214,8 +214,7 @@ impl Steered {
 
     /// A gateway in place of this one, whose clock is so many seconds ahead.
     async fn set_clock(&mut self, istiod: &Istiod, ahead: i64) {
-        self.stage.start_gateway_with_clock(istiod, ahead);
-        self.stage.gateway.ready().await;
+        self.stage.start_gateway_with_clock(istiod, ahead).await;
     }
 
     /// Deletes an object of drillgate's, and waits until the controller has made it again.
