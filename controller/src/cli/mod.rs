@@ -72,7 +72,7 @@ Exit codes:
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Start(start::StartArgs),
     Stop(stop::StopArgs),
     List(list::ListArgs),

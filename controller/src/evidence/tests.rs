@@ -209,7 +209,7 @@ fn each_reason_and_each_check_is_on_the_page() {
 /// The relative luminance of a colour `#rrggbb`, as WCAG 2.2 defines it.
 fn luminance(colour: &str) -> f64 {
     let channel = |at: usize| {
-        let value = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+        let value = u8::from_str_radix(colour.get(at..at + 2).unwrap(), 16).unwrap();
         let value = f64::from(value) / 255.0;
         match value <= 0.04045 {
             true => value / 12.92,
