@@ -144,26 +144,15 @@ impl GrpcStatus {
 
 #[cfg(test)]
 mod tests {
-    use kube::CustomResourceExt;
-    use kube::core::cel::Validator;
     use serde_json::{Value, json};
 
     use super::{GrpcExpect, GrpcStatus};
-    use crate::api::{Check, Drill};
+    use crate::api::{Check, Drill, tests};
 
     /// What an API server's rules say to a drill with this check.
     fn verdict(grpc: Value) -> String {
-        let crd = serde_json::to_value(Drill::crd()).unwrap();
-        let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-        let drill = json!({"metadata": {"name": "orders"}, "spec": {
-            "gateRef": {"name": "edge"}, "environment": "dr", "ttl": "1h", "mode": "Authority",
-            "routes": [{"host": "a.example.com", "sandbox": {"host": "a", "port": 80}}],
-            "checks": [{"name": "c", "grpc": grpc}],
-        }});
-        match Validator::new().validate(schema, &drill, None) {
-            Ok(()) => "accepted".to_owned(),
-            Err(errors) => errors.to_string(),
-        }
+        let checks = json!([{"name": "c", "grpc": grpc}]);
+        tests::verdict::<Drill>(&tests::with(tests::drill(), "/spec/checks", checks), None)
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn gate() -> Value {
     })
 }
 
-fn drill() -> Value {
+pub(super) fn drill() -> Value {
     json!({
         "apiVersion": "drillgate.dev/v1alpha1",
         "kind": "Drill",
@@ -63,14 +63,15 @@ fn schedule_verdict(object: &Value, old: Option<&Value>) -> String {
 }
 
 /// What the rules say to `object`, or to its taking the place of `old`.
-fn verdict<K: CustomResourceExt>(object: &Value, old: Option<&Value>) -> String {
+pub(super) fn verdict<K: CustomResourceExt>(object: &Value, old: Option<&Value>) -> String {
     match Validator::new().validate(&schema::<K>(), object, old) {
         Ok(()) => "accepted".to_owned(),
         Err(errors) => errors.to_string(),
     }
 }
 
-fn with(mut object: Value, pointer: &str, value: Value) -> Value {
+/// `object` with something else, or something more, at `pointer`.
+pub(super) fn with(mut object: Value, pointer: &str, value: Value) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     object.pointer_mut(parent).unwrap()[name] = value;
     object

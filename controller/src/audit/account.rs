@@ -73,6 +73,17 @@ impl Account {
     }
 }
 
+/// Counts them all.
+impl FromIterator<Record> for Account {
+    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Account {
+        let mut account = Account::default();
+        for record in records {
+            account.add(&record);
+        }
+        account
+    }
+}
+
 impl Totals {
     fn add(&mut self, record: &Record) {
         self.requests += 1;
@@ -116,9 +127,7 @@ mod tests {
     }
 
     fn account(records: &[Record]) -> Account {
-        let mut account = Account::default();
-        records.iter().for_each(|record| account.add(record));
-        account
+        records.iter().cloned().collect()
     }
 
     #[test]

@@ -121,27 +121,31 @@ impl Mask {
     /// `text` without the secrets, and without signed tokens, whoever has signed them: a service may
     /// repeat one that the proxy has made for a program.
     pub(super) fn apply(&self, text: &str) -> String {
-        let mut text = without_tokens(text);
+        let mut text = text.to_owned();
         for secret in &self.secrets {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), MASKED);
             }
         }
-        text
+        // Last: a secret that is known may be longer than the token in it.
+        without_tokens(&text)
     }
 }
 
 /// `text` without what looks like a JWS in its compact form (RFC 7515, 7.1).
 fn without_tokens(text: &str) -> String {
     let of_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let pieces = text.split_inclusive(|c| !of_token(c)).map(|piece| {
+    let mut kept = String::with_capacity(text.len());
+    for piece in text.split_inclusive(|c| !of_token(c)) {
         let token = piece.trim_end_matches(|c| !of_token(c));
-        match is_jws(token) {
-            true => piece.replacen(token, MASKED, 1),
-            false => piece.to_owned(),
-        }
-    });
-    pieces.collect()
+        let (shown, rest) = match is_jws(token) {
+            true => (MASKED, piece.strip_prefix(token).unwrap_or_default()),
+            false => (piece, ""),
+        };
+        kept.push_str(shown);
+        kept.push_str(rest);
+    }
+    kept
 }
 
 /// Whether it is three parts, of which the first begins as JSON does and the last is as long as a
@@ -255,6 +259,10 @@ mod tests {
         let shown = Mask::default().apply(&text);
         let wanted = "> x-drill-context: (masked)\n{\"t\":\"(masked)\"} (masked)";
         assert_eq!(shown, wanted);
+        // A secret around one goes as a whole.
+        let mut mask = Mask::default();
+        mask.hide(&format!("user:{token}:hunter2"));
+        assert_eq!(mask.apply(&format!("a user:{token}:hunter2")), "a (masked)");
         for ordinary in [
             "eyJ.a.b",
             "orders.example.com.",

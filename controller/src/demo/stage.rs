@@ -220,15 +220,9 @@ impl Stage {
     /// Reads the audit records from Envoy's log, once there are as many as are due, or no more
     /// have come in time.
     pub(super) async fn audit(&self, due: usize) -> Result<Vec<Value>, Error> {
-        let deadline = Instant::now() + AUDIT_LIMIT;
-        loop {
-            let log = self.gateway.envoy().log()?;
-            let records: Vec<Value> = log.lines().filter_map(record).collect();
-            if records.len() >= due || Instant::now() >= deadline {
-                return Ok(records);
-            }
-            sleep(Duration::from_millis(20)).await;
-        }
+        let records = |log: &str| log.lines().filter_map(record).collect();
+        self.read_log(records, |records: &Vec<Value>| records.len() >= due)
+            .await
     }
 
     /// How long Envoy's log is by now, in bytes.
@@ -240,17 +234,26 @@ impl Stage {
     /// sandbox, or no more have come in time.
     pub(super) async fn recorded(&self, from: usize, seen: u64) -> Result<Totals, Error> {
         let drill = self.drill().to_string();
+        let totals = |log: &str| {
+            let lines = log.get(from..).unwrap_or_default().lines();
+            let mut account: Account = lines.flat_map(records).collect();
+            account.drills.remove(&drill).unwrap_or_default()
+        };
+        self.read_log(totals, |totals: &Totals| totals.routed >= seen)
+            .await
+    }
+
+    /// Reads Envoy's log, and again until what was read is enough or has had its time.
+    async fn read_log<T>(
+        &self,
+        read: impl Fn(&str) -> T,
+        is_enough: impl Fn(&T) -> bool,
+    ) -> Result<T, Error> {
         let deadline = Instant::now() + AUDIT_LIMIT;
         loop {
-            let log = self.gateway.envoy().log()?;
-            let mut account = Account::default();
-            let lines = log.get(from..).unwrap_or_default().lines();
-            lines
-                .flat_map(records)
-                .for_each(|record| account.add(&record));
-            let totals = account.drills.remove(&drill).unwrap_or_default();
-            if totals.routed >= seen || Instant::now() >= deadline {
-                return Ok(totals);
+            let found = read(&self.gateway.envoy().log()?);
+            if is_enough(&found) || Instant::now() >= deadline {
+                return Ok(found);
             }
             sleep(Duration::from_millis(20)).await;
         }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drillgate_tests::bench::quantile;
 use serde::Serialize;
 
 use crate::calls::Calls;
@@ -210,9 +211,12 @@ impl Latency {
 
     fn of(up: &[Duration], down: &[Duration]) -> Latency {
         let at = |times: &[Duration], share: f64| {
-            let mut all = times.to_vec();
-            all.sort();
-            all[((all.len() - 1) as f64 * share).round() as usize].as_secs_f64() * 1000.0
+            let mut ms: Vec<f64> = times
+                .iter()
+                .map(|time| time.as_secs_f64() * 1000.0)
+                .collect();
+            ms.sort_by(f64::total_cmp);
+            quantile(&ms, share)
         };
         Latency {
             drills: up.len(),

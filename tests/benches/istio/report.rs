@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use drillgate_tests::bench::quantile;
 use drillgate_tests::istio::comparison::cost::Row;
 use serde::Serialize;
 
@@ -37,17 +38,11 @@ impl Spread {
             .map(|time| time.as_secs_f64() * 1000.0)
             .collect();
         ms.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let last = ms.len().saturating_sub(1) as f64;
-            ms.get((last * share).round() as usize)
-                .copied()
-                .unwrap_or(f64::NAN)
-        };
         Spread {
-            median: at(0.50),
-            lower: at(0.25),
-            upper: at(0.75),
-            most: at(1.0),
+            median: quantile(&ms, 0.50),
+            lower: quantile(&ms, 0.25),
+            upper: quantile(&ms, 0.75),
+            most: quantile(&ms, 1.0),
         }
     }
 

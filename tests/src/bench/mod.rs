@@ -61,13 +61,20 @@ impl Spread {
     /// Of some values; none of them may be missing.
     pub fn of(mut values: Vec<f64>) -> Spread {
         values.sort_by(f64::total_cmp);
-        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
         Spread {
-            median: at(0.50),
-            lower: at(0.25),
-            upper: at(0.75),
+            median: quantile(&values, 0.50),
+            lower: quantile(&values, 0.25),
+            upper: quantile(&values, 0.75),
         }
     }
+}
+
+/// The value below which this share of them lies, of values in their order; not a number if there
+/// are none.
+pub fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1) as f64;
+    let value = sorted.get((last * share).round() as usize);
+    value.copied().unwrap_or(f64::NAN)
 }
 
 /// As a ratio is shown.

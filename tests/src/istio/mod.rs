@@ -16,6 +16,7 @@ mod gateway;
 mod gateway_api;
 mod identity;
 mod istiod;
+mod made;
 mod mesh;
 mod module_cache;
 mod restored;

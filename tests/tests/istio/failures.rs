@@ -45,27 +45,6 @@ pub fn policy(stage: &Stage) -> Value {
     named(POLICY, &stage.scene.gateway, "drillgate-edge-guard")
 }
 
-/// The drill's route.
-pub async fn route(stage: &Stage) -> Value {
-    let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
-    let drill = stage.scene.drill_until("orders", active).await;
-    let objects = drill.status.unwrap().objects;
-    let kind = route_kind(stage);
-    let route = objects.iter().find(|object| object.kind == kind.1);
-    named(kind, &stage.scene.sandbox, &route.unwrap().name)
-}
-
-/// The drill's own host, as it is now.
-pub async fn own_host(stage: &Stage) -> String {
-    let route = stage.scene.get(&route(stage).await).await;
-    let spec = &route.unwrap().data["spec"];
-    let hosts = match stage.is_by_gateway_api() {
-        true => &spec["hostnames"],
-        false => &spec["hosts"],
-    };
-    hosts[0].as_str().expect("a host").to_owned()
-}
-
 fn forged(id: &str) -> Request {
     let mut request = drill_request(id);
     let token = String::from_utf8(request.headers.remove(0).1).unwrap();
@@ -136,7 +115,7 @@ async fn each_layer_that_is_left_keeps_drill_requests_from_a_production_that_ser
     uncovered.authority = "other.example.com".to_owned();
     stage.until(&covered, ROUTED).await;
     assert_eq!(stage.outcome(&uncovered).await, UNCOVERED);
-    let (plugin, route) = (stage.scene.plugin().await, route(&stage).await);
+    let (plugin, route) = (stage.scene.plugin().await, stage.drills_route().await);
     running.signal("KILL");
     running.ended().await;
 
@@ -216,7 +195,7 @@ async fn a_drill_whose_time_runs_out_while_only_envoy_is_left_is_ended_by_the_ed
     let mut short = stage.scene.drill("orders");
     short["spec"]["ttl"] = json!("20s");
     let id = stage.drill_as(short).await;
-    let load = load(&stage, &id, &own_host(&stage).await, KEY);
+    let load = load(&stage, &id, &stage.drills_host().await, KEY);
     stage.until(&drill_request(&id), ROUTED).await;
     running.signal("KILL");
     running.ended().await;

@@ -34,15 +34,6 @@ fn route(namespace: &str, name: &str) -> Value {
     })
 }
 
-/// The drill's HTTPRoute.
-async fn drills_route(stage: &Stage) -> Value {
-    let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
-    let drill = stage.scene.drill_until("orders", active).await;
-    let objects = drill.status.unwrap().objects;
-    let found = objects.iter().find(|object| object.kind == "HTTPRoute");
-    route(&stage.scene.sandbox, &found.expect("a route").name)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_reaches_the_sandbox_and_its_end_leaves_nothing() {
     let stage = gated().await;
@@ -107,7 +98,7 @@ async fn routes_that_are_deleted_by_hand_are_made_again_and_production_sees_noth
     let request = drill_request(&id);
     stage.until(&request, ROUTED).await;
     let guard = route(&stage.scene.gateway, "drillgate-edge-guard");
-    for object in [drills_route(&stage).await, guard] {
+    for object in [stage.drills_route().await, guard] {
         let uid = async || {
             let found = stage.scene.get(&object).await?;
             found.metadata.uid

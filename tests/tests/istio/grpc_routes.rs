@@ -12,7 +12,6 @@ use tonic_health::pb::HealthCheckResponse;
 use tonic_health::server::HealthReporter;
 
 use crate::desk::Desk;
-use crate::failures::route;
 use crate::ledger::ROUTED;
 use crate::protocols::{HOST, assert_drills_by_grpc, for_grpc};
 use crate::{Ending, LIMIT, eventually, with_controller};
@@ -152,7 +151,7 @@ async fn a_grpc_route_can_neither_end_a_call_that_hangs_nor_name_the_host_to_the
     drill["spec"]["routes"][0]["timeout"] = json!("7s");
     let id = stage.drill_as(drill).await;
     stage.until(&drill_request(&id), ROUTED).await;
-    let made = stage.scene.get(&route(&stage).await).await.unwrap();
+    let made = stage.scene.get(&stage.drills_route().await).await.unwrap();
     let own_host = made.data["spec"]["hostnames"][0].as_str().unwrap();
     let of_drill = leading(&stage, own_host).await.unwrap();
     assert_eq!(of_drill["timeout"], "7s");

@@ -6,7 +6,6 @@ mod ground;
 
 use drillgate_tests::istio::drill_request;
 
-use crate::failures::own_host;
 use crate::ledger::{Ledger, ROUTED, UNREACHABLE, load, some};
 use fault::Fault;
 use ground::{Ground, Shape};
@@ -111,7 +110,7 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 async fn run(ground: &mut Ground, row: &Row) {
     println!("{} begins", row.name);
     ground.visits.forget();
-    let own = own_host(&ground.stage).await;
+    let own = ground.stage.drills_host().await;
     let load = load(&ground.stage, &ground.id, &own, "ci");
     some(&load).await;
     let before = ground.inflict(row.fault).await;

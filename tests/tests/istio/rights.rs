@@ -56,7 +56,7 @@ async fn who_may_begin_drills_begins_one_and_reads_no_key_and_touches_no_gate_an
         assert_forbidden(secrets.list(&ListParams::default()).await, "keys");
     }
     assert_forbidden(user.try_apply(stage.gate()).await, "the gate");
-    let route = crate::failures::route(&stage).await;
+    let route = stage.drills_route().await;
     let mut plugin = scene.plugin().await;
     plugin["spec"] = json!({"phase": "STATS"});
     for (object, what) in [

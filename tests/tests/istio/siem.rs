@@ -22,11 +22,7 @@ const PLAIN: &str = "/an-ordinary-request";
 const COLLECTOR: &str = "otel-collector.observability.svc.cluster.local";
 
 fn account(log: &str) -> Account {
-    let mut account = Account::default();
-    for record in log.lines().flat_map(records) {
-        account.add(&record);
-    }
-    account
+    log.lines().flat_map(records).collect()
 }
 
 /// Sends requests of every kind; gives how many bore the header, by the drill that a good signature

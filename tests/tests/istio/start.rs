@@ -12,7 +12,6 @@ use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::failures::own_host;
 use crate::ledger::{Ledger, PRODUCTION, ROUTED, UNREACHABLE, load_through_gaps, some};
 use crate::{controller, eventually, serving_both, started};
 
@@ -38,7 +37,7 @@ impl Restart {
         stage.install(gate).await;
         let id = stage.drill().await;
         stage.until(&drill_request(&id), ROUTED).await;
-        let own = own_host(&stage).await;
+        let own = stage.drills_host().await;
         let load = load_through_gaps(&stage, &id, &own);
         some(&load).await;
         Self {

@@ -1,21 +1,14 @@
 //! The rules about databases and their checks, as an API server would take them.
 
-use kube::CustomResourceExt;
-use kube::core::cel::Validator;
 use serde_json::{Value, json};
 
 use super::TlsMode;
-use crate::api::Drill;
+use crate::api::{Drill, tests};
 
 const EXAMPLE: &str = include_str!("../../../../examples/kubernetes/drill-databases.yaml");
 
 fn verdict(drill: &Value) -> String {
-    let crd = serde_json::to_value(Drill::crd()).unwrap();
-    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
-    match Validator::new().validate(schema, drill, None) {
-        Ok(()) => "accepted".to_owned(),
-        Err(errors) => errors.to_string(),
-    }
+    tests::verdict::<Drill>(drill, None)
 }
 
 fn example() -> Value {
@@ -24,10 +17,7 @@ fn example() -> Value {
 
 /// What the rules say to the example with something else at `pointer`.
 fn changed(pointer: &str, value: Value) -> String {
-    let mut drill = example();
-    let (parent, name) = pointer.rsplit_once('/').unwrap();
-    drill.pointer_mut(parent).unwrap()[name] = value;
-    verdict(&drill)
+    verdict(&tests::with(example(), pointer, value))
 }
 
 #[test]

@@ -85,8 +85,8 @@ fn unwanted(expect: &GrpcExpect, status: &wire::Status) -> Option<String> {
 fn shown(status: &wire::Status) -> String {
     let name = GrpcStatus::of(&status.code).map(GrpcStatus::name);
     let name = name.map_or_else(|| status.code.clone(), str::to_owned);
-    match status.told.strip_prefix(": ") {
-        Some(told) => format!("{name} ({told})"),
-        None => name,
+    match status.told.as_str() {
+        "" => name,
+        told => format!("{name} ({told})"),
     }
 }

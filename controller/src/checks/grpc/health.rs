@@ -63,10 +63,11 @@ fn health(answered: &Answered) -> Result<i32, String> {
             "12" => " (it has no health service)",
             _ => "",
         };
-        return Err(format!(
-            "grpc-status {}{meaning}{}",
-            status.code, status.told
-        ));
+        let told = match status.told.as_str() {
+            "" => String::new(),
+            told => format!(": {told}"),
+        };
+        return Err(format!("grpc-status {}{meaning}{told}", status.code));
     }
     let response = HealthResponse::decode(wire::message(answered)?);
     let response = response.map_err(|error| format!("the answer cannot be read: {error}"))?;

@@ -123,7 +123,7 @@ fn answers(answered: &Answered) -> Result<Option<Vec<Told>>, String> {
         // Some servers end the whole call at the first question that they have no answer to.
         code => told.push(Told::Problem(Problem {
             code: code.parse().unwrap_or_default(),
-            message: status.told.trim_start_matches(": ").to_owned(),
+            message: status.told,
         })),
     }
     match told.is_empty() {

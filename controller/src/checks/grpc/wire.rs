@@ -15,7 +15,7 @@ const TOLD: usize = 200;
 pub(super) struct Status {
     /// The number.
     pub(super) code: String,
-    /// `: ` and the words, or nothing.
+    /// The words, or nothing.
     pub(super) told: String,
 }
 
@@ -108,10 +108,6 @@ fn of(headers: &HeaderMap) -> Option<Status> {
     let code = text("grpc-status")?.to_owned();
     let message = text("grpc-message").unwrap_or_default();
     let told = short(&percent_decode_str(message).decode_utf8_lossy());
-    let told = match told.is_empty() {
-        true => told,
-        false => format!(": {told}"),
-    };
     Some(Status { code, told })
 }
 
@@ -175,7 +171,7 @@ pub(super) mod tests {
         refused.trailers.insert("grpc-message", words);
         let status = status(&refused).unwrap();
         assert_eq!(status.code, "5");
-        assert_eq!(status.told, ": order 9 isn't there ✓");
+        assert_eq!(status.told, "order 9 isn't there ✓");
         assert!(!status.is_ok());
     }
 

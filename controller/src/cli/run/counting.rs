@@ -110,6 +110,17 @@ impl Counter {
     }
 }
 
+/// A program of the user's. It ends when nobody waits for it any more.
+pub(super) fn shell(command: &str, environment: &[(&'static str, OsString)]) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", command])
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    shell
+}
+
 /// The number that a command prints.
 async fn read(
     command: Option<&str>,
@@ -118,14 +129,7 @@ async fn read(
     let Some(command) = command else {
         return Err("there is no command".to_owned());
     };
-    let mut shell = Command::new("sh");
-    let run = shell
-        .args(["-c", command])
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = timeout(LIMIT, run)
+    let output = timeout(LIMIT, shell(command, environment).output())
         .await
         .map_err(|_| format!("it took longer than {LIMIT:?}"))?
         .map_err(|error| format!("it cannot be run: {error}"))?;

@@ -6,9 +6,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
-use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::counting::shell;
 use crate::audit::{Account, MAX_LINE, Totals, records};
 use crate::evidence::ledger::EdgeRecords;
 use crate::oneshot::plan::Plan;
@@ -53,12 +53,8 @@ async fn totals(
     environment: &[(&'static str, OsString)],
     drill: &str,
 ) -> Result<Totals, String> {
-    let mut child = Command::new("sh")
-        .args(["-c", command])
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
+    let mut child = shell(command, environment)
         .stdout(Stdio::piped())
-        .kill_on_drop(true)
         .spawn()
         .map_err(|error| format!("it cannot be run: {error}"))?;
     let output = child.stdout.take().ok_or("it has no output")?;

@@ -5,12 +5,10 @@ use std::fmt::Write;
 
 use drillgate::lab::Request;
 use serde::Serialize;
-use tokio::time::{Instant, sleep};
 
 use super::row::Kind;
 use super::steered::Steered;
 use super::ways::{Kinds, Way};
-use super::{LIMIT, SAME};
 use crate::bench::{Spread, Window, window};
 use crate::istio::{Mesh, Stage};
 
@@ -48,8 +46,9 @@ pub async fn costs(mesh: &Mesh, rounds: usize) -> Vec<Row> {
     let bare = Stage::set(mesh, axum::Router::new()).await;
     let closed = Steered::set(mesh, Kinds::Istio, Way::Closed).await;
     let ours = Steered::set(mesh, Kinds::Istio, Way::Authority).await;
-    serves(&closed, "200 sandbox").await;
-    serves(&ours, "200 routed sandbox").await;
+    for (steered, wanted) in [(&closed, "200 sandbox"), (&ours, "200 routed sandbox")] {
+        assert_eq!(steered.settled(Kind::Valid, wanted).await, wanted);
+    }
     let plain = Request::get("orders.example.com", "/");
     let mut production = [(BARE, Vec::new()), (CLOSED, Vec::new()), (OURS, Vec::new())];
     let mut drill = [(CLOSED, Vec::new()), (OURS, Vec::new())];
@@ -100,18 +99,6 @@ pub fn table(rows: &[Row]) -> String {
         );
     }
     text
-}
-
-/// Waits until a drill's requests get this, and nothing else.
-async fn serves(steered: &Steered, wanted: &str) {
-    let deadline = Instant::now() + LIMIT;
-    let mut same = 0;
-    while same < SAME {
-        let got = steered.ask(Kind::Valid).await;
-        same = if got == wanted { same + 1 } else { 0 };
-        assert!(Instant::now() < deadline, "{got} instead of {wanted}");
-        sleep(std::time::Duration::from_millis(20)).await;
-    }
 }
 
 async fn measured(stage: &Stage, request: &Request) -> Window {

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use drillgate::api::{Drill, Phase};
 use drillgate::lab::{Behaviour, Request};
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -167,7 +166,10 @@ impl Steered {
     async fn later_route(&self) -> Value {
         let mut hosts = vec![LATER.to_owned(), self.way.host().to_owned()];
         if self.way.is_ours() {
-            hosts.extend(["*.drill.internal".to_owned(), self.drills_host().await]);
+            hosts.extend([
+                "*.drill.internal".to_owned(),
+                self.stage.drills_host().await,
+            ]);
         }
         route(&self.stage, "later", json!(hosts), &[Rule::Production])
     }
@@ -175,8 +177,8 @@ impl Steered {
     async fn delete_route(&self) {
         match self.way.is_ours() {
             true => {
-                self.delete_for_the_controller(self.drills_route().await)
-                    .await
+                let route = self.stage.drills_route().await;
+                self.delete_for_the_controller(route).await;
             }
             false => self.end().await,
         }
@@ -185,7 +187,7 @@ impl Steered {
     async fn delete_breaker(&self) {
         match self.way.is_ours() {
             true => {
-                let breaker = self.drills("DestinationRule").await;
+                let breaker = self.stage.drills_object("DestinationRule").await;
                 self.delete_for_the_controller(breaker).await;
             }
             false => self.stage.scene.delete(&self.breaker(MANY)).await,
@@ -226,37 +228,6 @@ impl Steered {
             uid().await.is_some_and(|now| now != before)
         })
         .await;
-    }
-
-    /// The drill's own host.
-    pub(super) async fn drills_host(&self) -> String {
-        let route = self.stage.scene.get(&self.drills_route().await).await;
-        let spec = &route.expect("a route").data["spec"];
-        let hosts = match self.stage.is_by_gateway_api() {
-            true => &spec["hostnames"],
-            false => &spec["hosts"],
-        };
-        hosts[0].as_str().expect("a host").to_owned()
-    }
-
-    async fn drills_route(&self) -> Value {
-        match self.stage.is_by_gateway_api() {
-            true => self.drills("HTTPRoute").await,
-            false => self.drills("VirtualService").await,
-        }
-    }
-
-    /// The drill's object of this kind, by its name alone.
-    async fn drills(&self, kind: &str) -> Value {
-        let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
-        let drill = self.stage.scene.drill_until("orders", active).await;
-        let mut objects = drill.status.expect("a status").objects.into_iter();
-        let object = objects.find(|object| object.kind == kind);
-        let object = object.expect("an object of this kind");
-        json!({
-            "apiVersion": object.api_version, "kind": kind,
-            "metadata": {"name": object.name, "namespace": object.namespace},
-        })
     }
 
     /// Waits until `holds` does.

@@ -16,7 +16,6 @@ mod ways;
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::time::{Instant, sleep};
 
 use self::control::Control;
 use self::row::{Fault, Kind, Row};
@@ -27,9 +26,6 @@ use super::{Istiod, Mesh};
 
 /// How long a fault may take to come to the gateway on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// How many answers in a row have to be the same.
-const SAME: usize = 5;
 
 /// The tables, in their order.
 const TABLES: [Kinds; 2] = [Kinds::Istio, Kinds::GatewayApi];
@@ -125,26 +121,11 @@ impl Column {
     }
 
     async fn cell(&self, kind: Kind, foreseen: &'static str) -> Cell {
-        let got = self.settled(kind, foreseen).await;
+        let got = self.steered.settled(kind, foreseen).await;
         Cell {
             is_leak: kind.has_header() && got.contains("production"),
             got,
             foreseen,
-        }
-    }
-
-    /// What the request gets once nothing changes any more: it is asked until it is what was
-    /// foreseen, and the same for some time.
-    async fn settled(&self, kind: Kind, foreseen: &str) -> String {
-        let deadline = Instant::now() + LIMIT;
-        let mut same = 0;
-        loop {
-            let got = self.steered.ask(kind).await;
-            same = if got == foreseen { same + 1 } else { 0 };
-            if same == SAME || Instant::now() > deadline {
-                return got;
-            }
-            sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -6,8 +6,9 @@ use drill_context::HEADER_NAME;
 use drillgate::lab::Request;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use super::LIMIT;
 use super::routes::{Rule, TIMEOUT, route};
 use super::row::Kind;
 use super::tokens::{jwt_rule, values};
@@ -27,6 +28,9 @@ const CLAIM: &str = "@request.auth.claims.sub";
 /// The header into which RequestAuthentication writes the claim, for an HTTPRoute to look at: the
 /// Gateway API's own words are about headers only.
 const CLAIM_HEADER: &str = "x-drill-sub";
+
+/// How many answers in a row have to be the same.
+const SAME: usize = 5;
 
 /// How many requests a circuit breaker lets through, unless it is to be full.
 pub(super) const MANY: u32 = 1000;
@@ -100,12 +104,27 @@ impl Steered {
         answer.map_or_else(|error| error.to_string(), |answer| outcome(&answer))
     }
 
+    /// What a request gets once nothing changes any more: it is asked until it is what is `wanted`,
+    /// and the same for some time.
+    pub(super) async fn settled(&self, kind: Kind, wanted: &str) -> String {
+        let deadline = Instant::now() + LIMIT;
+        let mut same = 0;
+        loop {
+            let got = self.ask(kind).await;
+            same = if got == wanted { same + 1 } else { 0 };
+            if same == SAME || Instant::now() > deadline {
+                return got;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// A request as a client sends it.
     pub(super) async fn request(&self, kind: Kind) -> Request {
         let (host, path) = match kind {
             Kind::OtherHost => (OTHER_HOST.to_owned(), "/"),
             Kind::Path => (self.way.host().to_owned(), "/api/orders"),
-            Kind::Inner if self.way == Way::Authority => (self.drills_host().await, "/"),
+            Kind::Inner if self.way == Way::Authority => (self.stage.drills_host().await, "/"),
             _ => (self.way.host().to_owned(), "/"),
         };
         let mut request = Request::get(host, path);

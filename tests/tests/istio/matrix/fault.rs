@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::ground::Ground;
-use crate::failures::{guard, own_host, policy, route};
+use crate::failures::{guard, policy};
 use crate::{controller, eventually};
 
 /// A host of the hostile route's that shows that the gateway has it.
@@ -93,8 +93,13 @@ impl Ground {
                 scene.apply(plugin).await;
                 stage.until(&drill_request(&self.id), "403").await;
             }
-            Fault::Route => return Some(self.delete(route(stage).await).await),
-            Fault::Rule => return Some(self.delete(self.rule().await).await),
+            Fault::Route => return Some(self.delete(stage.drills_route().await).await),
+            Fault::Rule => {
+                return Some(
+                    self.delete(stage.drills_object("DestinationRule").await)
+                        .await,
+                );
+            }
             Fault::Policy => return Some(self.delete(policy(stage)).await),
             Fault::Guard => return Some(self.delete(guard(stage)).await),
             Fault::Plugin => return Some(self.delete(scene.plugin().await).await),
@@ -146,7 +151,7 @@ impl Ground {
 
     async fn hostile(&self) -> Value {
         let stage = &self.stage;
-        let hosts = json!([HOSTILE, "*.drill.internal", own_host(stage).await]);
+        let hosts = json!([HOSTILE, "*.drill.internal", stage.drills_host().await]);
         if stage.is_by_gateway_api() {
             let all = json!([{"backendRefs": [stage.backend(&stage.production_host())]}]);
             return stage.production_http_routes("hostile", hosts, all);

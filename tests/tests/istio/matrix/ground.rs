@@ -1,13 +1,11 @@
 //! Where it fails: a mesh of its own with a drill, by Istio's kinds or the Gateway API's, by HTTP or
 //! HTTPS.
 
-use drillgate::api::{Drill, Phase};
 use drillgate_tests::control_plane::Controller;
 use drillgate_tests::istio::{Mesh, Stage};
 use drillgate_tests::load::Visits;
 use serde_json::{Value, json};
 
-use crate::failures::{VIRTUAL_SERVICE, named};
 use crate::{controller, eventually};
 
 /// How the gateway is described, and what it speaks.
@@ -58,18 +56,6 @@ impl Ground {
             id,
             mesh,
         }
-    }
-
-    /// The drill's DestinationRule.
-    pub async fn rule(&self) -> Value {
-        let scene = &self.stage.scene;
-        let active = |drill: &Drill| drill.phase() == Some(Phase::Active);
-        let objects = scene.drill_until("orders", active).await.status.unwrap();
-        let mut objects = objects.objects.into_iter();
-        let rule = objects.find(|object| object.kind == "DestinationRule");
-        let rule = rule.expect("a rule");
-        let kind = (VIRTUAL_SERVICE.0, "DestinationRule");
-        named(kind, &rule.namespace, &rule.name)
     }
 
     /// Edits the drill's circuit breaker, and waits until the gateway has it.
