@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::delivery::{BROKEN, drill_without_edge, without_filter};
 use crate::ledger::{PRODUCTION, ROUTED};
-use crate::{gated, started};
+use crate::{eventually, gated, started};
 
 /// A registry with the filter's image, and the image's description in a gate.
 fn served(module: &Path) -> (Registry, ModuleCache, Value) {
@@ -74,9 +74,11 @@ async fn an_image_that_is_another_one_or_cannot_be_had_leaves_production_served_
     for module in [other, of_the_file, no_tag, no_registry] {
         let stage = started().await;
         stage.scene.apply(with_module(&stage, &module)).await;
+        eventually("the agent stands in for what it cannot fetch", async || {
+            stage.gateway.log().contains("applying allow RBAC filter")
+        })
+        .await;
         assert_refuses_drills(&stage, &module.to_string()).await;
-        let log = stage.gateway.log();
-        assert!(log.contains("applying allow RBAC filter"), "{log}");
     }
 }
 
@@ -114,7 +116,7 @@ async fn an_image_of_what_envoy_cannot_load_takes_a_gateway_down_that_has_no_fil
     let stage = gated().await;
     let id = stage.drill().await;
     stage.scene.apply(with_module(&stage, &module)).await;
-    crate::eventually("Envoy has refused it", async || {
+    eventually("Envoy has refused it", async || {
         stage.gateway.log().contains("Unable to create Wasm")
             || stage.gateway.log().contains("rejected")
     })
