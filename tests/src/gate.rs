@@ -78,7 +78,7 @@ pub fn active() -> Value {
 
 /// The active list with the drill in it, until `not_after`.
 pub fn active_until(not_after: i64) -> Value {
-    json!({DRILL: {"environment": ENVIRONMENT, "routeKey": ROUTE_KEY, "notAfter": not_after}})
+    json!({DRILL: [{"environment": ENVIRONMENT, "routeKey": ROUTE_KEY, "notAfter": not_after}]})
 }
 
 /// Fresh claims for the drill.

@@ -31,7 +31,7 @@ fn with(generation: u64, pointer: &str, value: Value) -> Value {
 
 /// Configurations that are refused, with what is said about each.
 fn bad() -> Vec<(Value, String)> {
-    let second = json!({"environment": "billing-dr", "routeKey": ROUTE_KEY, "notAfter": 5});
+    let second = json!([{"environment": "billing-dr", "routeKey": ROUTE_KEY, "notAfter": 5}]);
     let secret = format!("/keys/{HS256}/secret");
     let mut cases = vec![
         (

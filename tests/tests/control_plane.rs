@@ -210,7 +210,7 @@ async fn each_drill_owns_its_entry_of_the_plugin_configuration() {
     let client = plane.client().await;
     let apply = |manager, spec| apply(&client, &namespace, WASM_PLUGIN, manager, spec);
     let entry = |drill: &str| {
-        let drills = json!({ drill: { "environment": drill, "notAfter": 1 } });
+        let drills = json!({ drill: [{ "environment": drill, "notAfter": 1 }] });
         json!({ "pluginConfig": { "drills": drills } })
     };
     let gate = json!({ "url": "file:///filter.wasm", "pluginConfig": { "version": 1 } });
@@ -218,8 +218,8 @@ async fn each_drill_owns_its_entry_of_the_plugin_configuration() {
     apply("drill-a", entry("a")).await.unwrap();
     let both = apply("drill-b", entry("b")).await.unwrap();
     let drills = json!({
-        "a": { "environment": "a", "notAfter": 1 },
-        "b": { "environment": "b", "notAfter": 1 },
+        "a": [{ "environment": "a", "notAfter": 1 }],
+        "b": [{ "environment": "b", "notAfter": 1 }],
     });
     assert_eq!(
         both["pluginConfig"],
@@ -227,7 +227,7 @@ async fn each_drill_owns_its_entry_of_the_plugin_configuration() {
     );
 
     let one = apply("drill-a", json!({})).await.unwrap();
-    let drills = json!({ "b": { "environment": "b", "notAfter": 1 } });
+    let drills = json!({ "b": [{ "environment": "b", "notAfter": 1 }] });
     assert_eq!(
         one["pluginConfig"],
         json!({ "version": 1, "drills": drills })

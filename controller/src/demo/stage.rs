@@ -276,12 +276,12 @@ impl Stage {
 /// The filter's configuration with at most one drill: its id, route key and end.
 fn configuration(key: &Jwk, generation: u64, drill: Option<(DrillId, &str, i64)>) -> Value {
     let drills = match drill {
-        Some((id, route_key, ends)) => json!({id.to_string(): {
+        Some((id, route_key, ends)) => json!({id.to_string(): [{
             "environment": ENVIRONMENT,
             "routeKey": route_key,
             "notAfter": ends,
             "hosts": [HOST],
-        }}),
+        }]}),
         None => json!({}),
     };
     json!({

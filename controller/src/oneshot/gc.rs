@@ -34,7 +34,7 @@ mod tests {
             "apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin",
             "metadata": {"name": "drillgate-edge", "namespace": "istio-system"},
             "spec": {"pluginConfig": {"drills": {
-                "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f": {"environment": "dr", "notAfter": end},
+                "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f": [{"environment": "dr", "notAfter": end}],
             }}},
         });
         let filter = serde_json::from_value(filter).unwrap();

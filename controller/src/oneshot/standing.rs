@@ -159,7 +159,8 @@ impl Standing {
 
     /// From its entry in the active list of `filter`.
     fn add_entry(&mut self, filter: &Made, entry: &Value) {
-        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        let member = |name: &str| entry.get(0).and_then(|drill| drill.get(name));
+        let text = |name: &str| member(name).and_then(Value::as_str);
         self.environment = text("environment").map(str::to_owned);
         if text("mode") == Some("owned") {
             self.mode = Mode::Owned;
@@ -168,7 +169,7 @@ impl Standing {
             self.gate.clone_from(gate);
         }
         // What counts is when the edge ends it.
-        let end = entry.get("notAfter").and_then(Value::as_f64);
+        let end = member("notAfter").and_then(Value::as_f64);
         let end = end.and_then(|end| Timestamp::from_second(end as i64).ok());
         self.expires_at = end.or(self.expires_at);
         self.entry = Some(reference(filter));

@@ -108,7 +108,7 @@ fn is_stale(object: &Made, lives: impl Fn(&str) -> bool, now: &Time) -> bool {
 fn stale_entries(plugin: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
     let drills = active_list(plugin).into_iter().flatten();
     let stale = drills.filter(|(id, entry)| {
-        let end = entry.get("notAfter").and_then(|end| end.as_f64());
+        let end = entry.pointer("/0/notAfter").and_then(|end| end.as_f64());
         let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
         is_past && !lives(id, cluster)
     });

@@ -154,8 +154,12 @@ pub struct Entry<'a> {
 /// field manager ([`names::field_manager`]). (The controller writes the entries of all its drills
 /// under one.) Nothing else of the plugin is in it, so it works on a
 /// plugin that exists only: a gate comes before its drills.
+///
+/// What is known of the drill is the one element of an array, which belongs to its manager as a
+/// whole. Members with an owner each would cost the API server far more in every apply to a long
+/// list, and half an entry could belong to somebody else.
 pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Object {
-    let active = json!({
+    let active = json!([{
         "environment": entry.environment,
         "routeKey": entry.route_key,
         "notAfter": entry.not_after,
@@ -164,7 +168,7 @@ pub fn activation(gate: &DrillGate, kind: PluginKind, entry: &Entry<'_>) -> Obje
             Mode::Owned => "owned",
         },
         "hosts": entry.hosts,
-    });
+    }]);
     let drills = Map::from_iter([(entry.drill.to_string(), active)]);
     let wasm = WasmConfig {
         plugin_config: Some(json!({ "drills": drills })),

@@ -1,4 +1,5 @@
-//! `drills`: the active list, a map from drill UUID to what the edge needs to know of it.
+//! `drills`: the active list, a map from drill UUID to what the edge needs to know of it: an array
+//! of one object.
 
 use std::fmt;
 use std::str::FromStr;
@@ -91,7 +92,7 @@ impl Drills {
 pub(super) fn read(entries: Members) -> Result<Drills, ConfigError> {
     let mut drills = Drills::default();
     let mut route_keys = Vec::new();
-    for entry in entries.into_entries() {
+    for entry in entries.into_whole_entries() {
         let (id, members) = entry?;
         let id: DrillId = id
             .parse()

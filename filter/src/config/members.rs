@@ -99,12 +99,39 @@ impl<'a> Members<'a> {
     pub(super) fn into_entries(
         self,
     ) -> impl Iterator<Item = Result<(Cow<'a, str>, Members<'a>), ConfigError>> {
+        self.each("must be an object", |value| match value {
+            Value::Object(members) => Some(members),
+            _ => None,
+        })
+    }
+
+    /// The same where each object is the one element of an array, which server-side apply takes for
+    /// a single value.
+    pub(super) fn into_whole_entries(
+        self,
+    ) -> impl Iterator<Item = Result<(Cow<'a, str>, Members<'a>), ConfigError>> {
+        self.each("must be an array of one object", |value| {
+            let Value::Array(elements) = value else {
+                return None;
+            };
+            match <[Value; 1]>::try_from(elements) {
+                Ok([Value::Object(members)]) => Some(members),
+                _ => None,
+            }
+        })
+    }
+
+    fn each(
+        self,
+        form: &'static str,
+        object: impl Fn(Value<'a>) -> Option<Object<'a>>,
+    ) -> impl Iterator<Item = Result<(Cow<'a, str>, Members<'a>), ConfigError>> {
         let Members { path, members } = self;
         members.into_iter().map(move |(name, value)| {
             let path = join(&path, &name);
-            match value {
-                Value::Object(members) => Ok((name, Members::new(path, members))),
-                _ => Err(ConfigError::new(path, "must be an object")),
+            match object(value) {
+                Some(members) => Ok((name, Members::new(path, members))),
+                None => Err(ConfigError::new(path, form)),
             }
         })
     }

@@ -12,19 +12,21 @@
 //!     "dba": {"alg": "Ed25519", "publicKey": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 //!   },
 //!   "drills": {
-//!     "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f": {
+//!     "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f": [{
 //!       "environment": "orders-dr",
 //!       "routeKey": "mzxw6ytboi4dinzsgy3tqobzga",
 //!       "notAfter": 1790003600,
 //!       "mode": "authority"
-//!     }
+//!     }]
 //!   },
 //!   "audit": {"log": true, "level": "warn", "filterState": true}
 //! }
 //! ```
 //!
 //! Keys and drills are maps, so that several writers can each own one entry under
-//! server-side apply. A member that is not known is refused: a typing error must not leave a
+//! server-side apply. What is known of a drill is wrapped in an array, which has one owner as a
+//! whole: members with an owner each would cost the API server far more in a list of a thousand.
+//! A member that is not known is refused: a typing error must not leave a
 //! limit at its default.
 
 mod drills;

@@ -22,7 +22,7 @@ fn full() -> Value {
             "dba": {"alg": "Ed25519", "publicKey": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
         },
         "drills": {
-            DRILL: {"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": 1790003600},
+            DRILL: [{"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": 1790003600}],
         },
         "audit": {"log": true, "level": "info", "filterState": false},
     })
@@ -80,7 +80,7 @@ fn what_is_left_out_has_a_default() {
 fn whole_numbers_may_arrive_as_doubles() {
     let mut config = full();
     config["generation"] = json!(7.0);
-    config["drills"][DRILL]["notAfter"] = json!(1.7900036e9);
+    config["drills"][DRILL][0]["notAfter"] = json!(1.7900036e9);
     let gate = parse(&config).unwrap();
     assert_eq!(gate.generation(), 7);
     assert_eq!(
@@ -95,7 +95,7 @@ fn whole_numbers_may_arrive_as_doubles() {
 
 #[test]
 fn a_refusal_names_the_member() {
-    let drill = |member: &str| format!("/drills/{DRILL}/{member}");
+    let drill = |member: &str| format!("/drills/{DRILL}/0/{member}");
     for (pointer, value, message) in [
         ("/version", json!(2), "version: must be 1"),
         ("/version", Value::Null, "version: must be a whole number"),
@@ -168,7 +168,7 @@ fn a_refusal_names_the_member() {
         ),
         (
             "/drills/ORDERS",
-            json!({}),
+            json!([{}]),
             "drills.ORDERS: the drill must be a UUID",
         ),
         (
@@ -232,9 +232,9 @@ fn each_required_member_is_demanded() {
         ("/keys/inline", "alg"),
         ("/keys/inline", "secret"),
         ("/keys/dba", "publicKey"),
-        (&format!("/drills/{DRILL}"), "environment"),
-        (&format!("/drills/{DRILL}"), "routeKey"),
-        (&format!("/drills/{DRILL}"), "notAfter"),
+        (&format!("/drills/{DRILL}/0"), "environment"),
+        (&format!("/drills/{DRILL}/0"), "routeKey"),
+        (&format!("/drills/{DRILL}/0"), "notAfter"),
     ] {
         let mut config = full();
         config
@@ -249,12 +249,29 @@ fn each_required_member_is_demanded() {
 
 #[test]
 fn two_drills_with_one_route_key_are_refused() {
-    let second = json!({"environment": "b", "routeKey": ROUTE_KEY, "notAfter": 5});
+    let second = json!([{"environment": "b", "routeKey": ROUTE_KEY, "notAfter": 5}]);
     let refused = refusal(&format!("/drills/{OTHER}"), second);
     assert!(
         refused.ends_with(".routeKey: is another drill's, too"),
         "{refused}"
     );
+}
+
+#[test]
+fn an_entry_is_an_array_of_one_object_and_nothing_else() {
+    let entry = &full()["drills"][DRILL][0];
+    for other in [
+        entry.clone(),
+        json!([]),
+        json!([entry, entry]),
+        json!([[entry]]),
+        json!([null]),
+        Value::Null,
+    ] {
+        let refused = refusal(&format!("/drills/{DRILL}"), other);
+        let said = format!("drills.{DRILL}: must be an array of one object");
+        assert_eq!(refused, said);
+    }
 }
 
 #[test]
@@ -288,8 +305,8 @@ fn a_refusal_repeats_no_value_and_cannot_break_a_log_line() {
 fn hosts_are_plain_dns_names_in_the_form_that_requests_are_compared_in() {
     let owned = |hosts: Value| {
         let mut config = full();
-        config["drills"][DRILL]["mode"] = json!("owned");
-        config["drills"][DRILL]["hosts"] = hosts;
+        config["drills"][DRILL][0]["mode"] = json!("owned");
+        config["drills"][DRILL][0]["hosts"] = hosts;
         parse(&config)
     };
     let gate = owned(json!(["a.example", "b.example"])).unwrap();

@@ -24,9 +24,9 @@ fn gate_with(audit: Value) -> Rc<Gate> {
         "generation": 7,
         "keys": {"k1": {"alg": "HS256", "secret": "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"}},
         "drills": {
-            DRILL: {"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": NOW + 600},
-            OWNED: {"environment": "orders-dr", "routeKey": OWNED_KEY, "notAfter": NOW + 600, "mode": "owned", "hosts": ["orders.example.com"]},
-            COVERING: {"environment": "orders-dr", "routeKey": COVERING_KEY, "notAfter": NOW + 600, "hosts": ["orders.example.com"]},
+            DRILL: [{"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": NOW + 600}],
+            OWNED: [{"environment": "orders-dr", "routeKey": OWNED_KEY, "notAfter": NOW + 600, "mode": "owned", "hosts": ["orders.example.com"]}],
+            COVERING: [{"environment": "orders-dr", "routeKey": COVERING_KEY, "notAfter": NOW + 600, "hosts": ["orders.example.com"]}],
         },
         "audit": audit,
     });

@@ -79,7 +79,7 @@ impl Settings {
             if self.owned[n] {
                 drill["hosts"] = json!(["orders.example.com", "10.0.0.1"]);
             }
-            drill
+            json!([drill])
         };
         let (skew, max_age) = self.limits.unwrap_or((30, 3599));
         json!({

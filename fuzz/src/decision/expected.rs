@@ -66,7 +66,7 @@ fn way(config: &Value, request: &Request, now: i64, headers: &[(String, Vec<u8>)
         return Some(Way::Probe);
     }
     let claims = signed.claims();
-    let drill = &config["drills"][claims.drill.to_string()];
+    let drill = &config["drills"][claims.drill.to_string()][0];
     let ends = drill["notAfter"].as_f64()?;
     if drill["environment"] != claims.environment.as_str() || now as f64 >= ends {
         return None;

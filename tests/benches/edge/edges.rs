@@ -206,7 +206,7 @@ fn drillgate(drills: u32, audit: Audit) -> Filter {
         let ends = gate::now() + 7200;
         (
             id,
-            json!({"environment": ENVIRONMENT, "routeKey": route_key(n), "notAfter": ends}),
+            json!([{"environment": ENVIRONMENT, "routeKey": route_key(n), "notAfter": ends}]),
         )
     };
     let mut configuration = gate::configuration(1, Value::Object((0..drills).map(entry).collect()));

@@ -15,10 +15,10 @@ const ONE_SHOT: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
 
 /// An entry of a pipeline that has no resources.
 fn one_shot(until: i64) -> Value {
-    json!({
+    json!([{
         "environment": "pipeline", "routeKey": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "notAfter": until,
         "mode": "authority",
-    })
+    }])
 }
 
 /// The body of an apply to the filter that wants these entries.
@@ -87,7 +87,7 @@ async fn drills_that_come_and_go_together_share_their_writes() {
     let drills = all_active(&scene, &names).await;
     let list = listed(&scene).await;
     for drill in &drills {
-        assert_eq!(list[id(drill)]["environment"], "orders-dr");
+        assert_eq!(list[id(drill)][0]["environment"], "orders-dr");
     }
     let up = writes(&proxy) - before;
     assert!(up <= 12, "{up} writes for {} drills", names.len());
@@ -127,19 +127,19 @@ async fn a_pipelines_entry_and_the_controllers_stay_out_of_each_others_way() {
         .await;
     let list = listed(&scene).await;
     assert_eq!(list[ONE_SHOT], entry);
-    assert!(list[id(&first)].is_object() && list[id(&second)].is_object());
+    assert!(list[id(&first)].is_array() && list[id(&second)].is_array());
 
     scene.delete(&scene.drill("first")).await;
     scene.gone(&scene.drill("first")).await;
     let list = listed(&scene).await;
     assert_eq!(list[ONE_SHOT], entry);
-    assert!(list[id(&first)].is_null() && list[id(&second)].is_object());
+    assert!(list[id(&first)].is_null() && list[id(&second)].is_array());
 
     let nothing = scene.plugin().await;
     scene.apply_as(&nothing, &manager).await;
     let list = listed(&scene).await;
     assert_eq!(list.as_object().unwrap().len(), 1, "{list}");
-    assert!(list[id(&second)].is_object());
+    assert!(list[id(&second)].is_array());
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn a_pipelines_entry_that_is_past_its_end_is_collected() {
         .await;
     let list = listed(&scene).await;
     assert!(
-        list[ONE_SHOT].is_null() && list[id(&drill)].is_object(),
+        list[ONE_SHOT].is_null() && list[id(&drill)].is_array(),
         "{list}"
     );
     assert!(!managers(&scene).await.contains(&manager));
@@ -175,7 +175,7 @@ async fn a_conflict_about_one_entry_is_told_to_its_drill_and_holds_up_no_other()
             condition(drill, "Accepted").is_some_and(|held| held.1 == "SandboxProtected")
         })
         .await;
-    let taken = json!({ &bad_id: {"environment": "taken"} });
+    let taken = json!({ &bad_id: [{"environment": "taken"}] });
     let body = entries(&scene, taken).await;
     scene.apply_as(&body, "someone").await;
     scene.apply(scene.drill("bad")).await;
@@ -189,12 +189,12 @@ async fn a_conflict_about_one_entry_is_told_to_its_drill_and_holds_up_no_other()
         .await;
     let message = condition(&told, "RoutesProgrammed").unwrap().2;
     assert!(
-        message.contains("\"someone\"") && message.contains(&format!("{bad_id}.environment")),
+        message.contains("\"someone\"") && message.contains(&format!(".drills.{bad_id}")),
         "{message}"
     );
     assert_eq!(
         listed(&scene).await[&bad_id],
-        json!({"environment": "taken"})
+        json!([{"environment": "taken"}])
     );
     // When it is free again, the drill comes up.
     let nothing = scene.plugin().await;
@@ -205,13 +205,15 @@ async fn a_conflict_about_one_entry_is_told_to_its_drill_and_holds_up_no_other()
 }
 
 #[tokio::test]
-async fn a_field_that_was_taken_by_force_costs_its_entry_nothing_else_and_the_others_nothing() {
+async fn an_entry_that_was_taken_by_force_is_left_to_who_took_it_and_costs_the_others_nothing() {
     let (_plane, scene, _controller) = gated().await;
     scene.apply(scene.drill("orders")).await;
     let drill = scene
         .drill_until("orders", |drill| is_in(drill, Phase::Active))
         .await;
-    let held = json!({ id(&drill): {"notAfter": 4_000_000_000_i64} });
+    let mut taken = listed(&scene).await[id(&drill)].clone();
+    taken[0]["notAfter"] = json!(4_000_000_000_i64);
+    let held = json!({ id(&drill): taken });
     // A user of kubectl, who forces.
     scene.apply(entries(&scene, held).await).await;
     scene.apply(scene.drill("other")).await;
@@ -219,11 +221,10 @@ async fn a_field_that_was_taken_by_force_costs_its_entry_nothing_else_and_the_ot
         .drill_until("other", |drill| is_in(drill, Phase::Active))
         .await;
     let list = listed(&scene).await;
-    assert!(list[id(&other)].is_object());
-    // Half an entry would make the filter refuse all of its configuration.
-    assert_eq!(list[id(&drill)]["environment"], "orders-dr");
-    assert_eq!(list[id(&drill)]["notAfter"].as_f64(), Some(4e9));
-    // Whoever asks for the field is told.
+    assert!(list[id(&other)].is_array());
+    assert_eq!(list[id(&drill)][0]["environment"], "orders-dr");
+    assert_eq!(list[id(&drill)][0]["notAfter"].as_f64(), Some(4e9));
+    // Its drill is told.
     let mut edited = scene.drill("orders");
     edited["spec"]["ttl"] = json!("59m");
     scene.apply(edited).await;
@@ -254,7 +255,7 @@ async fn a_write_whose_answer_was_lost_takes_nothing_away_and_leaves_nothing() {
     scene.gone(&scene.drill("second")).await;
     let list = listed(&scene).await;
     assert_eq!(list.as_object().unwrap().len(), 1, "{list}");
-    assert!(list[id(&first)].is_object());
+    assert!(list[id(&first)].is_array());
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn a_drill_is_brought_up_and_its_deletion_leaves_nothing() {
     let id = active.status.as_ref().unwrap().drill_id.clone().unwrap();
     assert_eq!(Some(&id), active.metadata.uid.as_ref());
     let configuration = scene.plugin_configuration().await;
-    assert_eq!(configuration["drills"][&id]["environment"], "orders-dr");
+    assert_eq!(configuration["drills"][&id][0]["environment"], "orders-dr");
     assert_eq!(
         scene.ours().await.len(),
         gate_objects.len() + 2,

@@ -56,7 +56,7 @@ async fn an_edit_of_a_live_drill_converges_and_drops_what_is_no_longer_wanted() 
     let host = only.data["spec"]["hosts"][0].as_str().unwrap();
     assert!(host.starts_with("other.example.com."), "{host}");
     let id = status.drill_id.unwrap();
-    let entry = scene.plugin_configuration().await["drills"][&id]["notAfter"].clone();
+    let entry = scene.plugin_configuration().await["drills"][&id][0]["notAfter"].clone();
     assert_eq!(entry.as_f64().unwrap() as i64, end.as_second());
 }
 

@@ -68,7 +68,7 @@ async fn a_drill_by_resource_reaches_the_sandbox_and_its_end_leaves_nothing() {
     let of_the_gate = stage.scene.ours().await;
     let id = stage.drill().await;
     assert_serves_the_drill(&stage, &id).await;
-    let route_key = stage.scene.plugin_configuration().await["drills"][&id]["routeKey"].clone();
+    let route_key = stage.scene.plugin_configuration().await["drills"][&id][0]["routeKey"].clone();
     let route_key = route_key.as_str().unwrap();
     assert_eq!(is_somewhere(mesh, &stage, route_key).await, [true, true]);
 

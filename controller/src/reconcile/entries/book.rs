@@ -1,6 +1,6 @@
 //! What the controller has in one filter's active list, and the apply that changes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use kube::ResourceExt;
@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Change;
-use super::refusal::Field;
 use crate::api::ObjectRef;
 use crate::reconcile::made::Made;
 use crate::reconcile::plugin::active_list;
@@ -89,20 +88,13 @@ impl Book {
         }
     }
 
-    /// Without fields that somebody else has taken. An entry keeps its other members: half of one
-    /// would be no entry to the filter, and the other half is with whoever took it.
-    pub fn give_up(&mut self, fields: &[Field]) {
-        for (id, member) in fields {
-            let entry = self.entries.get_mut(id).map(Arc::make_mut);
-            match (entry.and_then(Value::as_object_mut), member) {
-                (Some(members), Some(member)) => drop(members.remove(member)),
-                _ => drop(self.entries.remove(id)),
-            }
-        }
+    /// Without entries that somebody else has taken.
+    pub fn give_up(&mut self, taken: &BTreeSet<Uuid>) {
+        self.entries.retain(|id, _| !taken.contains(id));
     }
 }
 
-/// The entries, and of each the members, that `manager` has applied.
+/// The entries that `manager` has applied.
 fn owned(filter: &Made, manager: &str) -> Entries {
     let Some(drills) = active_list(filter) else {
         return Entries::new();
@@ -113,10 +105,9 @@ fn owned(filter: &Made, manager: &str) -> Entries {
     });
     let fields = own.filter_map(|record| fields_of_drills(&record.fields_v1.as_ref()?.0));
     let fields = fields.flatten();
-    let entries = fields.filter_map(|(name, members)| {
+    let entries = fields.filter_map(|(name, _)| {
         let id = name.strip_prefix("f:")?;
-        let entry = share(drills.get(id)?, members);
-        Some((id.parse().ok()?, Arc::new(entry)))
+        Some((id.parse().ok()?, Arc::new(drills.get(id)?.clone())))
     });
     entries.collect()
 }
@@ -125,18 +116,6 @@ fn fields_of_drills(fields: &Value) -> Option<&Map<String, Value>> {
     let spec = fields.get("f:spec")?;
     let wasm = spec.get("f:wasm").unwrap_or(spec);
     wasm.get("f:pluginConfig")?.get("f:drills")?.as_object()
-}
-
-/// The members of an entry that are among these fields.
-fn share(entry: &Value, fields: &Value) -> Value {
-    let (Some(entry), Some(fields)) = (entry.as_object(), fields.as_object()) else {
-        return entry.clone();
-    };
-    let own = entry
-        .iter()
-        .filter(|(member, _)| fields.contains_key(&format!("f:{member}")));
-    own.map(|(member, value)| (member.clone(), value.clone()))
-        .collect()
 }
 
 #[cfg(test)]
@@ -167,7 +146,7 @@ mod tests {
     }
 
     fn entry(environment: &str) -> Value {
-        json!({"environment": environment, "notAfter": 5})
+        json!([{"environment": environment, "notAfter": 5}])
     }
 
     fn record(manager: &str, operation: &str, drills: Value) -> Value {
@@ -177,20 +156,17 @@ mod tests {
         })
     }
 
-    /// A filter with three entries: the controller's, one of which somebody else has moved the end
-    /// of, and one under its own drill's manager.
+    /// A filter with three entries: the controller's, one that somebody else has taken by force, and
+    /// one under its own drill's manager.
     fn filter() -> Made {
-        let whole = json!({"f:environment": {}, "f:notAfter": {}});
         let object = json!({
             "apiVersion": "extensions.istio.io/v1alpha1", "kind": "TrafficExtension",
             "metadata": {
                 "name": "drillgate-edge", "namespace": "istio-system", "uid": "u", "resourceVersion": "7",
                 "managedFields": [
-                    record("drillgate-drills", "Apply", json!({
-                        format!("f:{ONE}"): whole, format!("f:{OTHER}"): {"f:environment": {}},
-                    })),
-                    record("someone", "Update", json!({format!("f:{OTHER}"): {"f:notAfter": {}}})),
-                    record(&format!("drillgate-{THIRD}"), "Apply", json!({format!("f:{THIRD}"): whole})),
+                    record("drillgate-drills", "Apply", json!({format!("f:{ONE}"): {}})),
+                    record("someone", "Update", json!({format!("f:{OTHER}"): {}})),
+                    record(&format!("drillgate-{THIRD}"), "Apply", json!({format!("f:{THIRD}"): {}})),
                 ],
             },
             "spec": {"wasm": {"pluginConfig": {"version": 1, "drills": {
@@ -206,11 +182,7 @@ mod tests {
     #[test]
     fn a_book_has_what_the_controller_has_applied_and_nothing_of_others() {
         let book = Book::read(&filter());
-        let own = [
-            (id(ONE), entry("a").into()),
-            (id(OTHER), json!({"environment": "b"}).into()),
-        ];
-        assert_eq!(book.entries, Entries::from(own));
+        assert_eq!(book.entries, Entries::from([(id(ONE), entry("a").into())]));
     }
 
     #[test]
@@ -224,13 +196,17 @@ mod tests {
             id: id(ONE),
             entry: None,
         };
+        let more = Change {
+            id: id(OTHER),
+            entry: Some(entry("b")),
+        };
+        let book = book.clone().written(book.with([&more]), None);
         let entries = book.with([&put, &take]);
         let body = book.body(&reference("TrafficExtension"), &entries);
+        let drills = json!({OTHER: entry("b"), THIRD: entry("new")});
         assert_eq!(
             body["spec"],
-            json!({"wasm": {"pluginConfig": {"drills": {
-                OTHER: {"environment": "b"}, THIRD: entry("new"),
-            }}}})
+            json!({"wasm": {"pluginConfig": {"drills": drills}}})
         );
         // Of two about one drill the later one counts.
         let again = Change {
@@ -248,7 +224,7 @@ mod tests {
         let body = book.body(&reference("WasmPlugin"), &entries);
         assert_eq!(body["metadata"]["uid"], "u");
         assert_eq!(body["metadata"]["resourceVersion"], "7");
-        assert!(body["spec"]["pluginConfig"]["drills"][ONE].is_object());
+        assert!(body["spec"]["pluginConfig"]["drills"][ONE].is_array());
         let next = book.written(entries.clone(), Some("8".to_owned()));
         let body = next.body(&reference("WasmPlugin"), &entries);
         assert_eq!(body["metadata"]["resourceVersion"], "8");
@@ -256,10 +232,13 @@ mod tests {
 
     #[test]
     fn what_others_have_taken_is_given_up_and_nothing_else() {
-        let mut book = Book::read(&filter());
-        book.give_up(&[(id(ONE), Some("notAfter".to_owned()))]);
-        assert_eq!(*book.entries[&id(ONE)], json!({"environment": "a"}));
-        book.give_up(&[(id(ONE), None)]);
+        let book = Book::read(&filter());
+        let more = Change {
+            id: id(OTHER),
+            entry: Some(entry("b")),
+        };
+        let mut book = book.clone().written(book.with([&more]), None);
+        book.give_up(&[id(ONE)].into());
         assert_eq!(book.entries.keys().collect::<Vec<_>>(), [&id(OTHER)]);
     }
 

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use super::Change;
 use super::book::{Book, Entries};
-use super::refusal::{self, Field, Verdict, verdict};
+use super::refusal::{self, Verdict, verdict};
 use crate::api::ObjectRef;
 use crate::reconcile::context::Context;
 use crate::reconcile::error::Error;
 use crate::resources::names::DRILLS_MANAGER;
 
 /// How often a write is worked out anew in a row, because the filter has changed in between, or
-/// fields of it belong to others.
+/// entries of it belong to others.
 const TRIES: usize = 5;
 
 /// One filter's active list.
@@ -142,7 +142,7 @@ impl Lane {
                 // The filter has changed or is gone, and is read again.
                 Err(error) if matches!(error.category(), "Stale" | "NotFound") => {}
                 Err(error) => match verdict(&error, &asked(batch)) {
-                    Verdict::GiveUp(fields) => self.give_up(&fields),
+                    Verdict::GiveUp(taken) => self.give_up(&taken),
                     _ => return Err(error),
                 },
             }
@@ -189,9 +189,9 @@ impl Lane {
         }
     }
 
-    fn give_up(&self, fields: &[Field]) {
+    fn give_up(&self, taken: &BTreeSet<Uuid>) {
         if let Some(book) = &mut self.state().book {
-            book.give_up(fields);
+            book.give_up(taken);
         }
     }
 

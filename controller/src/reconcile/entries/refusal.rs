@@ -6,15 +6,12 @@ use uuid::Uuid;
 
 use crate::reconcile::error::Error;
 
-/// The entry, and the member of it, that a field manager's conflict is about.
-pub type Field = (Uuid, Option<String>);
-
 /// What follows from a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Somebody else has taken these fields of entries that nobody asks about: they are given up,
-    /// and the rest of the entries stays as it is. Its drill asks for it when it looks.
-    GiveUp(Vec<Field>),
+    /// Somebody else has taken these entries, which nobody asks about: they are given up, and stay as
+    /// they are. Its drill asks for one when it looks.
+    GiveUp(BTreeSet<Uuid>),
     /// Those who asked about these entries are told; all others go on.
     Tell(BTreeSet<Uuid>),
     /// Nothing tells whose fault it is: each half is tried for itself.
@@ -27,14 +24,12 @@ pub enum Verdict {
 pub fn verdict(error: &Error, asked: &BTreeSet<Uuid>) -> Verdict {
     let named = match error {
         Error::Conflict { holders, .. } => {
-            let fields = holders.iter().filter_map(|holder| field(holder));
-            let fields: Vec<Field> = fields.collect();
-            let foreign = fields.iter().filter(|(id, _)| !asked.contains(id));
-            let foreign: Vec<Field> = foreign.cloned().collect();
+            let taken: BTreeSet<Uuid> = holders.iter().filter_map(|holder| entry(holder)).collect();
+            let foreign: BTreeSet<Uuid> = taken.difference(asked).copied().collect();
             if !foreign.is_empty() {
                 return Verdict::GiveUp(foreign);
             }
-            fields.into_iter().map(|(id, _)| id).collect()
+            taken
         }
         Error::Invalid { message, .. } => {
             let is_named = |id: &&Uuid| message.contains(&id.to_string());
@@ -53,20 +48,16 @@ pub fn verdict(error: &Error, asked: &BTreeSet<Uuid>) -> Verdict {
 pub fn own(error: &Error, id: Uuid) -> Error {
     let mut own = error.clone();
     if let Error::Conflict { holders, .. } = &mut own {
-        let is_about_it = |holder: &str| field(holder).is_none_or(|(about, _)| about == id);
+        let is_about_it = |holder: &str| entry(holder).is_none_or(|about| about == id);
         holders.retain(|holder| is_about_it(holder));
     }
     own
 }
 
-/// From `conflict with "x" ... at .spec.pluginConfig.drills.<uuid>.notAfter`.
-fn field(holder: &str) -> Option<Field> {
-    let (_, path) = holder.rsplit_once(".pluginConfig.drills.")?;
-    let (id, member) = match path.split_once('.') {
-        Some((id, member)) => (id, Some(member.to_owned())),
-        None => (path, None),
-    };
-    Some((id.parse().ok()?, member))
+/// The entry that a conflict is about: `conflict with "x" ... at .spec.pluginConfig.drills.<uuid>`.
+fn entry(holder: &str) -> Option<Uuid> {
+    let (_, id) = holder.rsplit_once(".pluginConfig.drills.")?;
+    id.parse().ok()
 }
 
 #[cfg(test)]
@@ -100,8 +91,8 @@ mod tests {
         }
     }
 
-    fn at(number: u128, member: &str) -> String {
-        format!(".spec.wasm.pluginConfig.drills.{}.{member}", id(number))
+    fn at(number: u128) -> String {
+        format!(".spec.wasm.pluginConfig.drills.{}", id(number))
     }
 
     fn invalid(message: &str) -> Error {
@@ -117,22 +108,18 @@ mod tests {
 
     #[test]
     fn a_conflict_is_told_to_those_whose_entry_it_is_about() {
-        let error = conflict(&[&at(1, "notAfter"), &at(1, "mode"), &at(2, "mode")]);
+        let error = conflict(&[&at(1), &at(2)]);
         let guilty = BTreeSet::from([id(1), id(2)]);
         assert_eq!(of(&error, &[1, 2, 3]), Verdict::Tell(guilty.clone()));
         assert_eq!(of(&error, &[1, 2]), Verdict::Tell(guilty));
         let told = own(&error, id(2)).to_string();
-        assert!(
-            told.contains(&at(2, "mode")) && !told.contains(&at(1, "mode")),
-            "{told}"
-        );
+        assert!(told.contains(&at(2)) && !told.contains(&at(1)), "{told}");
     }
 
     #[test]
-    fn a_conflict_about_an_entry_that_nobody_asks_about_costs_that_field_alone() {
-        let error = conflict(&[&at(1, "notAfter"), &at(2, "mode")]);
-        let given_up = vec![(id(1), Some("notAfter".to_owned()))];
-        assert_eq!(of(&error, &[2, 3]), Verdict::GiveUp(given_up));
+    fn a_conflict_about_an_entry_that_nobody_asks_about_costs_that_entry_alone() {
+        let error = conflict(&[&at(1), &at(2)]);
+        assert_eq!(of(&error, &[2, 3]), Verdict::GiveUp([id(1)].into()));
     }
 
     #[test]
