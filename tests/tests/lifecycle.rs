@@ -109,7 +109,7 @@ async fn a_drill_changes_its_sandbox_and_its_environment() {
     story.assert_probe(1, 1).await;
 
     let mut moved = gate::active();
-    moved[DRILL]["environment"] = json!("orders-dr-2");
+    moved[DRILL][0]["environment"] = json!("orders-dr-2");
     story.harness.configure(gate::configuration(2, moved)).await;
     assert_eq!(story.drill().await, REFUSED);
     story.assert_probe(2, 1).await;
