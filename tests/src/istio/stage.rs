@@ -1,6 +1,6 @@
 //! A gateway with production and a sandbox behind it, in namespaces of their own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::gateway::{IngressGateway, Settings};
 use super::identity::token;
 use super::istiod::Istiod;
 use super::mesh::Mesh;
-use crate::control_plane::Scene;
+use crate::control_plane::{Scene, free_ports};
 use crate::module::module_path;
 use crate::traffic::outcome;
 
@@ -371,6 +371,6 @@ fn entry(namespace: &str, host: &str, endpoints: &[SocketAddr]) -> Value {
 
 /// An address on which no one listens.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
-    listener.local_addr().expect("an address")
+    let [port] = free_ports();
+    ([127, 0, 0, 1], port).into()
 }
