@@ -1,17 +1,22 @@
 //! Production, a sandbox and a gateway.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use axum::Router;
 use drillgate::lab::{
     Cluster, Drill, Edge, Filter, Gateway, Launch, Module, Request, Response, Stats, Upstream,
 };
 use serde_json::Value;
+use tokio::time::{sleep, timeout};
 
 use crate::grpc::health_router;
 
 /// The name of the sandbox and of its cluster; production's is `production`.
 pub const SANDBOX: &str = "sandbox";
+
+/// How long a request may be on its way on a busy machine.
+const ARRIVAL: Duration = Duration::from_secs(60);
 
 /// Production, a sandbox and a gateway in front of both.
 #[derive(Debug)]
@@ -162,6 +167,19 @@ impl Harness {
 /// If there is no such binary.
 pub fn envoy() -> Launch {
     Launch::find(None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Waits until so many requests have come to `upstream`.
+///
+/// # Panics
+/// If they do not come.
+pub async fn arrived(upstream: &Upstream, requests: u64) {
+    let arrival = async {
+        while upstream.total() < requests {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(ARRIVAL, arrival).await.expect("a request");
 }
 
 async fn upstreams(router: Router, prepare: impl FnOnce(&mut Edge)) -> (Upstream, Upstream, Edge) {

@@ -22,7 +22,7 @@ pub mod traffic;
 
 pub use command_line::{binary, drillgate};
 pub use grpc::{check_health, health_router, reported_health_router, watch_health};
-pub use harness::{Harness, SANDBOX, envoy};
+pub use harness::{Harness, SANDBOX, arrived, envoy};
 pub use module::{MODULE_VARIABLE, module, module_path, sha256};
 pub use orders::{REFLECTIONS, TOKEN, orders_router};
 pub use raw::{exchange, outcomes};

@@ -7,8 +7,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+/// How long the beginning of an answer may take on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Sends `bytes` to `address` and returns all that came back until the server closed the
-/// connection, or was silent for `silence`.
+/// connection, or was silent for `silence` after it had begun to answer.
 ///
 /// # Panics
 /// If the connection is refused.
@@ -18,8 +21,10 @@ pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>, silence: Dur
     let _ = stream.write_all(bytes.as_ref()).await;
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
-    while let Ok(Ok(read @ 1..)) = timeout(silence, stream.read(&mut buffer)).await {
+    let mut patience = LIMIT;
+    while let Ok(Ok(read @ 1..)) = timeout(patience, stream.read(&mut buffer)).await {
         answer.extend_from_slice(&buffer[..read]);
+        patience = silence;
     }
     String::from_utf8_lossy(&answer).into_owned()
 }

@@ -14,7 +14,7 @@ use drillgate::proxy::{Tally, Trust, Upstream};
 use drillgate_tests::{Harness, gate};
 use serde_json::json;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn subject() -> Subject {
     Subject {

@@ -18,8 +18,8 @@ use tonic::codegen::tokio_stream::{self, StreamExt};
 /// What Envoy's response code details begin with when it gives up on an upstream.
 const RESET: &str = "upstream_reset_before_response_started{";
 
-/// The time limit of a drill whose sandbox hangs.
-const SHORT: Duration = Duration::from_millis(300);
+/// The time limit of a drill whose sandbox hangs: so soon each try has reached it on a busy machine.
+const SHORT: Duration = Duration::from_secs(1);
 
 fn grpc_post() -> Request {
     Request::get(HOST, "/grpc.health.v1.Health/Check")
@@ -139,7 +139,7 @@ async fn a_sandbox_that_was_ejected() {
     let failure = StatusCode::INTERNAL_SERVER_ERROR;
     harness.sandbox.behave(Behaviour::Status(failure));
     // Envoy ejects on its main thread, some time after the failure.
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let mut sent = 1;
     while harness.send(&gate::drill_request("/")).await.status == failure {
         assert!(Instant::now() < deadline, "never ejected");

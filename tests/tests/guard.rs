@@ -10,7 +10,7 @@ use serde_json::json;
 const SHOP: &str = "shop.example.com";
 const KEY: &str = "k7f3q9";
 const DRILL_HOST: &str = "shop.example.com.k7f3q9.drill.internal";
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A module that loads, and traps on the first request: a stand-in for a drill filter with a bug.
 const TRAP: &str = r#"(module

@@ -13,7 +13,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 const SHOP: &str = "shop.example.com";
 const DRILL_HOST: &str = "shop.example.com.k7f3q9.drill.internal";
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 
 fn drill() -> Drill {
     Drill::new("k7f3q9", SHOP, SANDBOX)

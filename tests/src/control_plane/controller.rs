@@ -25,7 +25,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Starts a controller that finds its cluster by `kubeconfig`. Its election is a quick one.
+    /// Starts a controller that finds its cluster by `kubeconfig`.
     ///
     /// # Panics
     /// If the binary is not there.
@@ -64,12 +64,6 @@ impl Controller {
             format!("--namespace={NAMESPACE}"),
             "--listen=127.0.0.1:0".to_owned(),
         ]);
-        if !arguments
-            .iter()
-            .any(|argument| argument.starts_with("--lease-seconds"))
-        {
-            line.push("--lease-seconds=5".to_owned());
-        }
         line.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let log = folder.path().join("log");
         Self {

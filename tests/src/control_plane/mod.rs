@@ -39,6 +39,7 @@ pub use self::proxy::{Call, Fault, Hold, Moment, Proxy};
 pub use self::rights::{CONTROLLER, NAMESPACE, Right, rights};
 pub(crate) use self::scene::referring;
 pub use self::scene::{GATE, Scene, key};
+pub use self::start::free_ports;
 pub use self::tools::{CONTROL_PLANE_VARIABLE, ISTIO_VARIABLE, kubectl};
 
 /// The user of [`ControlPlane::client`], who may do everything.

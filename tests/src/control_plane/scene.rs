@@ -18,7 +18,7 @@ use super::ControlPlane;
 pub const GATE: &str = "edge";
 
 /// How long something that the controller does may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// The field manager of those who use drillgate.
 const USER: &str = "kubectl";

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -147,9 +148,20 @@ fn flags(folder: &Path, authority: &Authority, etcd: u16, port: u16) -> Vec<Stri
     ]
 }
 
-/// Ports that no one listens on, each another.
-pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
-    // All are held until all are known.
-    let held = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("bind a port"));
-    held.map(|listener| listener.local_addr().expect("an address").port())
+/// Ports that no one listens on, each another. They are below those that the system gives out by
+/// itself: no connection of anybody's takes one between this look and its use.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    const ALL: Range<u16> = 20_000..32_000;
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    // Test processes that run side by side begin elsewhere.
+    let begin = std::process::id() as usize * 101;
+    [(); N].map(|()| {
+        let ports = std::iter::repeat_with(|| {
+            let nth = begin + NEXT.fetch_add(1, Ordering::Relaxed);
+            ALL.start + u16::try_from(nth % ALL.len()).expect("less than the range")
+        });
+        let mut ports = ports.take(ALL.len());
+        let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+        free.expect("a free port")
+    })
 }

@@ -1,26 +1,33 @@
 //! A gateway with production and a sandbox behind it, in namespaces of their own.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
-use drillgate::api::{Drill, Phase};
+use drillgate::api::{Drill, DrillGate, Phase};
 use drillgate::lab::{Request, Response, Upstream};
+use kube::Api;
+use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::bridge::TlsBridge;
 use super::gateway::{IngressGateway, Settings};
 use super::identity::token;
 use super::istiod::Istiod;
 use super::mesh::Mesh;
-use crate::control_plane::Scene;
+use crate::control_plane::{Scene, free_ports};
 use crate::module::module_path;
 use crate::traffic::outcome;
 
 /// How long a change may take to come to the gateway on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// How long the end of a stage may take.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A gateway of its own in a mesh, and what is behind it.
 pub struct Stage {
@@ -121,7 +128,7 @@ impl Stage {
         self.identity.1.clock_ahead = ahead;
         for _ in 0..2 {
             self.start_gateway_anew(istiod);
-            if self.gateway.is_ready_within(LIMIT / 2).await {
+            if self.gateway.is_ready_within(LIMIT / 3).await {
                 return;
             }
         }
@@ -351,6 +358,26 @@ impl Stage {
     }
 }
 
+impl Drop for Stage {
+    /// Takes the gate and the drills along. A controller that other tests share would ask the gateway
+    /// that is gone for ever, and have less and less time for those that are not.
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let client = &self.scene.client;
+        let drills = Api::<Drill>::namespaced(client.clone(), &self.scene.sandbox);
+        let gates = Api::<DrillGate>::namespaced(client.clone(), &self.scene.gateway);
+        let (params, all) = (DeleteParams::default(), ListParams::default());
+        let gone = async {
+            // Where the API server was stopped there is nobody to tell.
+            let _drills = drills.delete_collection(&params, &all).await;
+            let _gates = gates.delete_collection(&params, &all).await;
+        };
+        let _late = block_in_place(|| runtime.block_on(async { timeout(FAREWELL, gone).await }));
+    }
+}
+
 /// A service of addresses on loopback, called by one name.
 fn entry(namespace: &str, host: &str, endpoints: &[SocketAddr]) -> Value {
     let endpoints = endpoints.iter();
@@ -371,6 +398,6 @@ fn entry(namespace: &str, host: &str, endpoints: &[SocketAddr]) -> Value {
 
 /// An address on which no one listens.
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a port");
-    listener.local_addr().expect("an address")
+    let [port] = free_ports();
+    ([127, 0, 0, 1], port).into()
 }

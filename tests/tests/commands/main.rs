@@ -23,7 +23,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 /// How long a command may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A person, or a pipeline, with a kubeconfig, a key and a folder of files.
 struct Desk {

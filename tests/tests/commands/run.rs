@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Fault, Moment, Proxy};
+use drillgate_tests::control_plane::{ADMIN, Call, ControlPlane, Fault, Moment, Proxy, Scene};
 use http::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
@@ -87,12 +87,13 @@ async fn whoever_ends_a_run_by_a_signal_ends_the_command_and_the_drill() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_does_not_heed_the_signal_is_killed_at_the_second_one() {
     let desk = Desk::gated().await;
-    let stubborn = "trap '' TERM; touch ready; while true; do sleep 0.1; done";
+    let stubborn = "trap 'touch told' TERM; touch ready; while true; do sleep 0.1; done";
     let child = desk.start(&["run", "-f", "drill.yaml", "--", "sh", "-c", stubborn]);
     let ready = desk.folder.path().join("ready");
     eventually("the command runs", async || ready.exists()).await;
     signal(&child, "TERM").await;
-    sleep(Duration::from_millis(300)).await;
+    let told = desk.folder.path().join("told");
+    eventually("the command is told to end", async || told.exists()).await;
     signal(&child, "TERM").await;
     finish(child).await.assert(137).says("nothing is left");
     assert_eq!(desk.residue().await, Vec::<String>::new());
@@ -119,16 +120,20 @@ async fn a_run_that_is_interrupted_while_it_comes_up_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_run_leaves_what_its_ttl_ends_and_gc_removes() {
-    let desk = Desk::gated().await;
+    // In a cluster of its own: a `gc` of another test would remove it, too.
+    let plane = ControlPlane::start().await;
+    plane.install_istio_crds().await;
+    let desk = Desk::at(&plane, Scene::set_without_crds(&plane).await);
+    desk.install().await;
     let arguments = [
         "run",
         "-f",
         "drill.yaml",
         "--ttl",
-        "3s",
+        "15s",
         "--",
         "sleep",
-        "10",
+        "20",
     ];
     let mut child = desk.start(&arguments);
     eventually("the drill stands", async || desk.entries().await.len() == 1).await;

@@ -29,7 +29,7 @@ async fn two_runs_and_a_controller_at_one_gate_do_not_disturb_each_other() {
         let mut drill = scene.drill(name);
         drill["spec"]["environment"] = json!(name);
         desk.write(&format!("{name}.yaml"), &drill);
-        runs.push(desk.start(&["run", "-f", &format!("{name}.yaml"), "--", "sleep", "60"]));
+        runs.push(desk.start(&["run", "-f", &format!("{name}.yaml"), "--", "sleep", "600"]));
     }
     let active = |drill: &drillgate::api::Drill| drill.phase() == Some(Phase::Active);
     let resource = scene.drill_until("resource", active).await;

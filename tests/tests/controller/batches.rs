@@ -80,7 +80,7 @@ async fn drills_that_come_and_go_together_share_their_writes() {
     let names = names(24);
     let before = writes(&proxy);
     // Whatever the machine is like: some come in while a write is under way.
-    proxy.fail(Fault::Delay(Duration::from_millis(300)), |call: &Call| {
+    proxy.fail(Fault::Delay(Duration::from_secs(2)), |call: &Call| {
         call.path.contains("/trafficextensions/") && call.is_write()
     });
     join_all(names.iter().map(|name| scene.apply(scene.drill(name)))).await;

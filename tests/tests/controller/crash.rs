@@ -9,6 +9,9 @@ use tokio::time::sleep;
 
 use crate::{count, eventually, gate_ready, is_in, proxied};
 
+/// Each heir waits until the lease of the one that was killed has run out.
+const QUICK: [&str; 1] = ["--lease-seconds=5"];
+
 /// A request that belongs to a drill's life: what else writes is the election, and the gate, which
 /// tells the number of its drills now and then.
 fn is_of_life(call: &Call) -> bool {
@@ -54,7 +57,7 @@ async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_l
         for moment in [Moment::Before, Moment::After] {
             let name = format!("k{nth}{moment:?}").to_lowercase();
             let drill = scene.drill(&name);
-            let mut doomed = Controller::start(&proxy.kubeconfig());
+            let mut doomed = Controller::start_with(&proxy.kubeconfig(), &QUICK);
             doomed.leads().await;
             let mut hold = proxy.hold_at(nth, moment, is_of_life);
             scene.apply(drill.clone()).await;
@@ -77,7 +80,7 @@ async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_l
                 // A life has a write more when a look was based on what has changed meanwhile.
                 () = lived => assert!(nth > 8, "write {nth} of {writes} never came"),
             }
-            let mut heir = Controller::start(&proxy.kubeconfig());
+            let mut heir = Controller::start_with(&proxy.kubeconfig(), &QUICK);
             heir.leads().await;
             if scene
                 .get(&drill)

@@ -22,7 +22,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use tokio::time::{sleep, timeout};
 
 /// How long something that the controller does may take on a busy machine.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A control plane, a scene and a controller that leads.
 async fn started() -> (ControlPlane, Scene, Controller) {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use drillgate::api::Phase;
-use drillgate_tests::control_plane::tally;
+use drillgate_tests::control_plane::{Request, tally};
 use tokio::time::sleep;
 
-use crate::{gated, is_in};
+use crate::{eventually, gated, is_in};
 
 #[tokio::test]
 async fn at_rest_nothing_is_written_but_the_lease() {
@@ -23,16 +23,20 @@ async fn at_rest_nothing_is_written_but_the_lease() {
     scene
         .gate_until(|gate| gate.status.as_ref().and_then(|status| status.active_drills) == Some(10))
         .await;
-    sleep(Duration::from_secs(3)).await;
-    let before = plane.requests().await.len();
+    let writes = async || -> Vec<Request> {
+        let requests = plane.requests().await.into_iter();
+        let writes = requests.filter(|request| request.is_write() && request.resource != "leases");
+        writes.collect()
+    };
+    eventually("it has come to an end", async || {
+        let before = writes().await.len();
+        sleep(Duration::from_secs(3)).await;
+        writes().await.len() == before
+    })
+    .await;
+    let before = writes().await.len();
     sleep(Duration::from_secs(20)).await;
-    let requests = plane.requests().await;
-    let writes: Vec<_> = requests
-        .iter()
-        .skip(before)
-        .filter(|request| request.is_write() && request.resource != "leases")
-        .cloned()
-        .collect();
+    let writes = writes().await.split_off(before);
     assert!(writes.is_empty(), "{:#?}", tally(&writes));
     assert!(!controller.has_ended());
 }

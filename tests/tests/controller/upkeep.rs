@@ -175,11 +175,11 @@ async fn a_drill_ends_when_its_time_is_over_and_leaves_nothing() {
             .get(&id)
             .is_none()
     );
-    let told = scene.events(&scene.sandbox, "orders").await;
-    assert!(
-        told.iter().any(|event| event.starts_with("Ended: ")),
-        "{told:?}"
-    );
+    eventually("an event tells", async || {
+        let events = scene.events(&scene.sandbox, "orders").await;
+        events.iter().any(|event| event.starts_with("Ended: "))
+    })
+    .await;
     scene.delete(&drill).await;
     scene.gone(&drill).await;
 }

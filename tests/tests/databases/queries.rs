@@ -5,7 +5,7 @@ use drillgate_tests::databases::{ENGINES, Kind};
 use crate::scene::Scene;
 
 fn sql(query: &str, expect: &str) -> String {
-    format!("timeout: 5s\nsql:\n  database: copy\n  query: |-\n    {query}\n  expect: {expect}")
+    format!("timeout: 60s\nsql:\n  database: copy\n  query: |-\n    {query}\n  expect: {expect}")
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_query_that_yields_too_much_or_takes_too_long_is_refused() {
         scene
             .fails(&sql(wide, any), &["more than 1048576 bytes"])
             .await;
-        let slow = sql(slow, any).replace("timeout: 5s", "timeout: 2s");
+        let slow = sql(slow, any).replace("timeout: 60s", "timeout: 2s");
         let message = scene.fails(&slow, &[]).await;
         assert!(
             message.contains("timeout") || message.contains("within"),

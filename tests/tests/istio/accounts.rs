@@ -20,7 +20,7 @@ name=$(kubectl get virtualservices -l "drillgate.dev/drill-id=$DRILL_ID" -o name
 test -n "$name" || exit 2
 kubectl patch "$name" --type=json >/dev/null \
   -p '[{"op": "replace", "path": "/spec/http/0/route/0/destination/host", "value": "PRODUCTION"}]' || exit 3
-for i in $(seq 300); do
+for i in $(seq 900); do
   curl -sS "http://EDGE/" -H "Host: $DRILL_HOST" -H "$DRILL_HEADER" | grep -q production && exit 0
   sleep 0.1
 done

@@ -83,7 +83,7 @@ async fn a_drill_goes_on_without_istiod_the_api_server_and_the_controller_and_en
     stage.scene.gone(&stage.scene.drill("orders")).await;
 
     let mut short = stage.scene.drill("orders");
-    short["spec"]["ttl"] = json!("15s");
+    short["spec"]["ttl"] = json!("30s");
     let id = stage.drill_as(short).await;
     running.signal("KILL");
     running.ended().await;
@@ -193,7 +193,7 @@ async fn a_drill_whose_time_runs_out_while_only_envoy_is_left_is_ended_by_the_ed
     let stage = Stage::set_with(&mesh, visits.router(), visits.router()).await;
     stage.install(stage.gate()).await;
     let mut short = stage.scene.drill("orders");
-    short["spec"]["ttl"] = json!("20s");
+    short["spec"]["ttl"] = json!("40s");
     let id = stage.drill_as(short).await;
     let load = load(&stage, &id, &stage.drills_host().await, KEY);
     stage.until(&drill_request(&id), ROUTED).await;

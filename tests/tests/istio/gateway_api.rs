@@ -135,6 +135,8 @@ async fn without_the_filter_the_policy_refuses_and_the_guard_answers() {
         .await;
     let with = |host: &str| Request::get(host, "/").header(CONTEXT_HEADER, "any");
     stage.until(&with("orders.example.com"), "403").await;
+    // The guard comes by another way than the policy.
+    stage.until(&with("x.drill.internal"), "500").await;
     stage.protected();
     for (request, expected) in [
         (with("orders.example.com"), "403"),

@@ -1,8 +1,9 @@
 //! The native guard as Istio makes it of the policy, with no filter in front of it.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use drillgate::lab::{CONTEXT_HEADER, Protocol, Request};
+use drillgate_tests::control_plane::free_ports;
 use drillgate_tests::istio::Stage;
 use serde_json::json;
 
@@ -125,7 +126,8 @@ async fn without_the_filter_no_spelling_of_its_host_opens_the_sandbox_without_th
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_policy_that_names_ports_lets_tcp_pass_and_one_that_names_none_cuts_it() {
     let stage = started().await;
-    let tcp: SocketAddr = free_address();
+    let [port] = free_ports();
+    let tcp = SocketAddr::from(([127, 0, 0, 1], port));
     let mut gateway = stage.istio_gateway(json!(["*"]));
     let servers = gateway["spec"]["servers"].as_array_mut().unwrap();
     servers.push(json!({
@@ -169,9 +171,4 @@ async fn a_policy_that_names_ports_lets_tcp_pass_and_one_that_names_none_cuts_it
     eventually("TCP is cut", async || !passes().await).await;
     let plain = Request::get("orders.example.com", "/");
     assert_eq!(stage.outcome(&plain).await, "200 production");
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }

@@ -3,6 +3,7 @@
 
 use drillgate_tests::databases::{Kind, PASSWORD, Pair, Service, alembic, orders};
 use drillgate_tests::istio::{Mesh, Stage, restored_drill};
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -99,7 +100,11 @@ async fn right_and_wrong_restores(kind: Kind) {
     let left = scene.pair.in_sandbox("SELECT count(*) FROM orders;");
     assert_eq!(left, "3\n");
 
-    scene.pair.in_sandbox("DELETE FROM orders WHERE id = 3;");
+    // Counted from now on, however long all of the above has taken.
+    let hour_ago = (Timestamp::now() - SignedDuration::from_hours(1)).strftime("%F %T");
+    scene.pair.in_sandbox(&format!(
+        "DELETE FROM orders WHERE id = 3; UPDATE orders SET created_at = '{hour_ago}' WHERE id = 2;"
+    ));
     let words = [
         "and at most 900s are wanted",
         "RPO: 36",

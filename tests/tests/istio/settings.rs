@@ -1,6 +1,7 @@
 //! What the objects of gates and drills become in Istio's hands.
 
 use drillgate::lab::Request;
+use drillgate_tests::control_plane::free_ports;
 use drillgate_tests::istio::{Mesh, Stage, drill_request};
 use serde_json::{Value, json};
 
@@ -132,9 +133,7 @@ async fn chains(stage: &Stage, port: u16) -> Vec<(Value, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_https_servers_with_one_host_on_one_port_istio_drops_the_later_one() {
     let stage = started().await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
+    let [port] = free_ports::<1>();
     let server = |name: &str, hosts: &[&str]| {
         json!({
             "port": {"number": port, "name": name, "protocol": "HTTPS"}, "hosts": hosts,

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// How long an answer may take.
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -126,7 +126,7 @@ fn length(mut value: usize) -> Vec<u8> {
 /// `closed` for the connection.
 ///
 /// # Panics
-/// If neither an answer nor an end came within 20 s.
+/// If neither an answer nor an end came within a minute.
 pub async fn outcome(address: SocketAddr, frames: &[u8], stream: u32) -> String {
     let mut connection = open(address, frames).await;
     let end = timeout(LIMIT, read_to_end_of(&mut connection, stream)).await;

@@ -1,14 +1,11 @@
 //! Clients that take their time, or go away half way.
 
-use std::time::Duration;
-
-use drillgate::lab::Upstream;
 use drillgate_tests::audit::{counter, records};
 use drillgate_tests::gate::HOST;
-use drillgate_tests::outcomes;
+use drillgate_tests::{arrived, outcomes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::stand::{BY_RULES, LIMIT, Stand, request};
 
@@ -75,7 +72,7 @@ async fn a_client_that_goes_away_in_the_middle_of_its_body_leaves_one_record() {
         stream.write_all(bytes.as_bytes()).await.unwrap();
         // Before the request has arrived there is nothing to go away from.
         match upstream {
-            Some(upstream) => arrived(upstream).await,
+            Some(upstream) => arrived(upstream, 1).await,
             None => assert!(stream.read(&mut [0; 100]).await.unwrap() > 0),
         }
     }
@@ -87,14 +84,4 @@ async fn a_client_that_goes_away_in_the_middle_of_its_body_leaves_one_record() {
     assert_eq!(records[1]["code_details"], "downstream_remote_disconnect");
     assert_eq!(counter(envoy, "requests.unanswered").await, Some(1));
     stand.assert_arrived(&["production", "sandbox"]).await;
-}
-
-/// Waits until `upstream` has the head of a request.
-async fn arrived(upstream: &Upstream) {
-    let arrival = async {
-        while upstream.total() == 0 {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(LIMIT, arrival).await.expect("a request");
 }

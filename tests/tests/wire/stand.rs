@@ -20,7 +20,7 @@ pub const BY_RULES: Ends = ["200 production", "200 routed sandbox", "403 bad-sig
 pub const MALFORMED: Ends = ["400"; 3];
 
 /// How long an answer may take, and the end of a connection after it.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(60);
 
 /// A request as bytes: what it is called, the bytes, and how it ends, as [`outcomes`] tells it.
 pub type Sent = (String, Vec<u8>, String);

@@ -37,7 +37,9 @@ impl<'a> Control<'a> {
 
 /// A controller that leads.
 async fn leading(mesh: &Mesh) -> Controller {
-    let mut controller = Controller::start(&mesh.plane.kubeconfig());
+    // With so many gateways beside it, a quick election is lost without any fault.
+    let election = ["--lease-seconds=20"];
+    let mut controller = Controller::start_with(&mesh.plane.kubeconfig(), &election);
     controller.leads().await;
     controller
 }

@@ -20,7 +20,7 @@ const LATER: &str = "later.example.com";
 const TEN_MINUTES: i64 = 600;
 
 /// For how long the drill lasts whose end nobody brings about: what comes before it fits in.
-const SHORT: &str = "40s";
+const SHORT: &str = "55s";
 
 /// How many requests are under way to fill a circuit breaker for one: it lets another one wait.
 const OTHERS: usize = 3;
