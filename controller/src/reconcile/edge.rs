@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use drill_context::{Claims, DrillId, TokenType, sign};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::metrics::Metrics;
 use super::probe::{Running, Target, probe};
@@ -16,6 +16,27 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// For how long a probe's token counts, in seconds.
 const LIFETIME: i64 = 30;
+
+/// How often a gateway is asked that has not run with it for long.
+const SELDOM: Duration = Duration::from_secs(2);
+
+/// When a gateway is asked again that does not run with it yet: after `first`, and the less often the
+/// longer `conditions` have told so since what it is about has `begun`. Gateways that are gone must
+/// not keep the controller from those that are there.
+pub fn again(
+    first: Duration,
+    conditions: &[Condition],
+    begun: Option<&Time>,
+    now: &Time,
+) -> Duration {
+    let told = conditions
+        .iter()
+        .find(|told| told.type_ == EDGE_PROGRAMMED && told.status == Status::False.as_str());
+    let told = told.map_or(now.0, |told| told.last_transition_time.0);
+    let since = begun.map_or(told, |begun| told.max(begun.0));
+    let age = Duration::try_from(now.0.duration_since(since)).unwrap_or_default();
+    (age / 20).clamp(first, SELDOM)
+}
 
 /// What the gateway is asked about.
 pub struct Question<'a> {
@@ -147,7 +168,12 @@ pub fn not_yet(message: String) -> Observation {
 
 #[cfg(test)]
 mod tests {
-    use super::{Question, judge};
+    use std::time::Duration;
+
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+    use k8s_openapi::jiff::Timestamp;
+
+    use super::{EDGE_PROGRAMMED, Question, again, judge};
     use crate::api::DrillGate;
     use crate::reconcile::probe::Running;
     use crate::resources::conditions::Status;
@@ -174,6 +200,33 @@ mod tests {
         let named = ["a", "b", "c"].map(str::to_owned).into_iter().zip(answers);
         let observed = judge(&question, named.collect());
         (observed.status, observed.message)
+    }
+
+    #[test]
+    fn a_gateway_is_asked_the_less_often_the_longer_it_lags() {
+        let at = |second| Time(Timestamp::from_second(second).unwrap());
+        let told = |status: &str, second| Condition {
+            type_: EDGE_PROGRAMMED.to_owned(),
+            status: status.to_owned(),
+            last_transition_time: at(second),
+            reason: String::new(),
+            message: String::new(),
+            observed_generation: None,
+        };
+        let first = Duration::from_millis(100);
+        let asked = |told: &[Condition], begun: Option<i64>| {
+            again(first, told, begun.map(at).as_ref(), &at(1000)).as_millis()
+        };
+        assert_eq!(asked(&[], None), 100);
+        for (since, after) in [(1000, 100), (999, 100), (990, 500), (980, 1000), (0, 2000)] {
+            assert_eq!(asked(&[told("False", since)], None), after, "{since}");
+        }
+        // What has waited for something else before it began has not lagged so far.
+        assert_eq!(asked(&[told("False", 0)], Some(999)), 100);
+        assert_eq!(asked(&[told("False", 0)], Some(990)), 500);
+        // A clock that was set back, and one that did hold.
+        assert_eq!(asked(&[told("False", 2000)], None), 100);
+        assert_eq!(asked(&[told("True", 0)], None), 100);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use checks::Told;
 use status::Telling;
 use step::{Seen, Step};
 
-/// How often the gateway is asked while a drill comes up.
+/// How often the gateway is asked at first while a drill comes up.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Brings one drill a step forward.
@@ -226,7 +226,13 @@ impl Work<'_> {
             self.tell(EventType::Normal, "Active", note).await;
         }
         if waits {
-            return Ok(Action::requeue(ASK_AGAIN));
+            let again = edge::again(
+                ASK_AGAIN,
+                &told.conditions,
+                told.started_at.as_ref(),
+                &self.now,
+            );
+            return Ok(Action::requeue(again.min(self.until_end())));
         }
         Ok(Action::requeue(self.until_end().min(AT_REST)))
     }

@@ -30,7 +30,7 @@ use crate::resources::{Object, keys};
 use crate::route_key::Seed;
 use status::Telling;
 
-/// How often a gateway that does not run with it yet is asked, at first and later.
+/// How often a gateway that does not run with it yet is asked at first.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// The namespaces whose pods are in the ambient mesh carry this label.
@@ -112,11 +112,13 @@ impl Work<'_> {
         }
         let edge = self.ask(&keys, wanted.generation).await;
         let again = match edge.status {
-            Status::False => ASK_AGAIN,
-            _ => COUNT_AGAIN,
+            Status::False => None,
+            _ => Some(COUNT_AGAIN),
         };
         let references = wanted.objects.iter().map(Object::reference).collect();
         let told = telling().programmed(references, wanted.generation, self.active_drills(), edge);
+        let again =
+            again.unwrap_or_else(|| edge::again(ASK_AGAIN, &told.conditions, None, &self.now));
         self.context.writer.status(self.gate, &told).await?;
         Ok(Action::requeue(again))
     }
