@@ -39,7 +39,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ground = Ground::prepare().await;
     // The first ones warm everything up, and are thrown away.
     let _warm = phase(&ground, "warm", 2).await;
-    eprintln!("    ... {rounds} windows of requests through each of three gateways");
+    eprintln!("    ... {rounds} windows of requests through each of four gateways");
     let costs = cost::costs(&ground.mesh, rounds).await;
     eprintln!("    ... {rounds} drills and VirtualServices, one after the other");
     let alone = phase(&ground, "alone", rounds).await;

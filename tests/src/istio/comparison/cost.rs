@@ -13,10 +13,12 @@ use crate::bench::{Spread, Window, window};
 use crate::istio::{Mesh, Stage};
 
 /// Requests of one window.
-const REQUESTS: usize = 1000;
+const REQUESTS: usize = 4000;
 
 /// The gateways that are compared.
 const BARE: &str = "nothing but routes";
+/// Another one like the first: what this one's figures differ by is noise.
+const CONTROL: &str = "the same once more";
 const CLOSED: &str = "RequestAuthentication, closed";
 const OURS: &str = "drillgate";
 
@@ -37,28 +39,29 @@ pub struct Row {
     pub cpu_ratio: Spread,
 }
 
-/// Requests without the header through all three, and a drill's through the two that steer, window by
+/// Requests without the header through all four, and a drill's through the two that steer, window by
 /// window in turn.
 ///
 /// # Panics
 /// If the mesh refuses something, or a request gets another answer than it must.
 pub async fn costs(mesh: &Mesh, rounds: usize) -> Vec<Row> {
     let bare = Stage::set(mesh, axum::Router::new()).await;
+    let control = Stage::set(mesh, axum::Router::new()).await;
     let closed = Steered::set(mesh, Kinds::Istio, Way::Closed).await;
     let ours = Steered::set(mesh, Kinds::Istio, Way::Authority).await;
     for (steered, wanted) in [(&closed, "200 sandbox"), (&ours, "200 routed sandbox")] {
         assert_eq!(steered.settled(Kind::Valid, wanted).await, wanted);
     }
     let plain = Request::get("orders.example.com", "/");
-    let mut production = [(BARE, Vec::new()), (CLOSED, Vec::new()), (OURS, Vec::new())];
+    let mut production = [BARE, CONTROL, CLOSED, OURS].map(|gateway| (gateway, Vec::new()));
     let mut drill = [(CLOSED, Vec::new()), (OURS, Vec::new())];
     // The first round warms everything up, and is thrown away.
     for round in 0..=rounds {
-        let mut turn = [&bare, &closed.stage, &ours.stage]
+        let mut turn = [&bare, &control, &closed.stage, &ours.stage]
             .into_iter()
             .enumerate()
             .collect::<Vec<_>>();
-        turn.rotate_left(round % 3);
+        turn.rotate_left(round % 4);
         for (index, stage) in turn {
             production[index].1.push(measured(stage, &plain).await);
         }
