@@ -20,6 +20,8 @@ async fn the_api_server_is_restarted_and_drills_go_on() {
         .await;
     plane.stop_apiserver();
     sleep(Duration::from_secs(3)).await;
+    // One that has just begun refuses for a moment what its roles allow: it has not read them all.
+    plane.expect_refusals();
     plane.start_apiserver().await;
     // It may have lost its leadership meanwhile; in a cluster the kubelet starts it again.
     let _heir = Controller::start(&plane.kubeconfig_as(CONTROLLER));
