@@ -49,7 +49,7 @@ fn toothless(controls: &[Control]) -> Vec<&str> {
 /// The gate's configuration with a drill about its host only, as the controller writes it.
 fn whole() -> Filter {
     let mut drills = gate::active();
-    drills[gate::DRILL]["hosts"] = json!([gate::HOST]);
+    drills[gate::DRILL][0]["hosts"] = json!([gate::HOST]);
     drillgate_tests::module(gate::configuration(1, drills))
 }
 

@@ -20,8 +20,8 @@ const OTHER_KEY: &str = "abcdefghijklmnopqrstuvwxyz";
 
 fn configuration() -> Filter {
     let mut drills = gate::active();
-    drills[DRILL]["mode"] = json!("owned");
-    drills[DRILL]["hosts"] = json!([HOST]);
+    drills[DRILL][0]["mode"] = json!("owned");
+    drills[DRILL][0]["hosts"] = json!([HOST]);
     module(gate::configuration(1, drills))
 }
 
