@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::api::{CheckStatus, Drill, Mode, ObjectRef, Phase};
 use crate::reconcile::made::Made;
-use crate::reconcile::plugin::active_list;
+use crate::reconcile::plugin::{active_list, member};
 use crate::reconcile::reference;
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::{
@@ -159,8 +159,7 @@ impl Standing {
 
     /// From its entry in the active list of `filter`.
     fn add_entry(&mut self, filter: &Made, entry: &Value) {
-        let member = |name: &str| entry.get(0).and_then(|drill| drill.get(name));
-        let text = |name: &str| member(name).and_then(Value::as_str);
+        let text = |name: &str| member(entry, name).and_then(Value::as_str);
         self.environment = text("environment").map(str::to_owned);
         if text("mode") == Some("owned") {
             self.mode = Mode::Owned;
@@ -169,7 +168,7 @@ impl Standing {
             self.gate.clone_from(gate);
         }
         // What counts is when the edge ends it.
-        let end = member("notAfter").and_then(Value::as_f64);
+        let end = member(entry, "notAfter").and_then(Value::as_f64);
         let end = end.and_then(|end| Timestamp::from_second(end as i64).ok());
         self.expires_at = end.or(self.expires_at);
         self.entry = Some(reference(filter));

@@ -105,10 +105,10 @@ fn is_stale(object: &Made, lives: impl Fn(&str) -> bool, now: &Time) -> bool {
 
 /// The active list's entries that are past their end. The edge has ended them already; what has
 /// no resource belongs to a one-shot drill and is that drill's own until then.
-fn stale_entries(plugin: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
-    let drills = active_list(plugin).into_iter().flatten();
+fn stale_entries(filter: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
+    let drills = active_list(filter).into_iter().flatten();
     let stale = drills.filter(|(id, entry)| {
-        let end = entry.pointer("/0/notAfter").and_then(|end| end.as_f64());
+        let end = plugin::member(entry, "notAfter").and_then(|end| end.as_f64());
         let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
         is_past && !lives(id, cluster)
     });

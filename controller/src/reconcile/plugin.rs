@@ -133,6 +133,12 @@ pub fn active_list(object: &Made) -> Option<&Map<String, Value>> {
     Some(drills.and_then(Value::as_object).unwrap_or(&EMPTY))
 }
 
+/// What an entry of an active list says of its drill: it is the one element of an array, as
+/// [`activation`](crate::resources::plugin::activation) writes it.
+pub fn member<'a>(entry: &'a Value, name: &str) -> Option<&'a Value> {
+    entry.get(0)?.get(name)
+}
+
 /// What the filter of a gate is called.
 pub fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     let resource = match kind {

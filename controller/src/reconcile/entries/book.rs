@@ -179,6 +179,17 @@ mod tests {
             .into()
     }
 
+    /// A book with two entries.
+    fn two() -> Book {
+        let book = Book::read(&filter());
+        let more = Change {
+            id: id(OTHER),
+            entry: Some(entry("b")),
+        };
+        let entries = book.with([&more]);
+        book.written(entries, None)
+    }
+
     #[test]
     fn a_book_has_what_the_controller_has_applied_and_nothing_of_others() {
         let book = Book::read(&filter());
@@ -187,7 +198,7 @@ mod tests {
 
     #[test]
     fn an_apply_keeps_every_entry_that_nobody_asked_to_take() {
-        let book = Book::read(&filter());
+        let book = two();
         let put = Change {
             id: id(THIRD),
             entry: Some(entry("new")),
@@ -196,11 +207,6 @@ mod tests {
             id: id(ONE),
             entry: None,
         };
-        let more = Change {
-            id: id(OTHER),
-            entry: Some(entry("b")),
-        };
-        let book = book.clone().written(book.with([&more]), None);
         let entries = book.with([&put, &take]);
         let body = book.body(&reference("TrafficExtension"), &entries);
         let drills = json!({OTHER: entry("b"), THIRD: entry("new")});
@@ -232,12 +238,7 @@ mod tests {
 
     #[test]
     fn what_others_have_taken_is_given_up_and_nothing_else() {
-        let book = Book::read(&filter());
-        let more = Change {
-            id: id(OTHER),
-            entry: Some(entry("b")),
-        };
-        let mut book = book.clone().written(book.with([&more]), None);
+        let mut book = two();
         book.give_up(&[id(ONE)].into());
         assert_eq!(book.entries.keys().collect::<Vec<_>>(), [&id(OTHER)]);
     }

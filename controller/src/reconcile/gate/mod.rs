@@ -111,15 +111,14 @@ impl Work<'_> {
             return Err(error);
         }
         let edge = self.ask(&keys, wanted.generation).await;
-        let again = match edge.status {
-            Status::False => None,
-            _ => Some(COUNT_AGAIN),
-        };
+        let waits = edge.status == Status::False;
         let references = wanted.objects.iter().map(Object::reference).collect();
         let told = telling().programmed(references, wanted.generation, self.active_drills(), edge);
-        let again =
-            again.unwrap_or_else(|| edge::again(ASK_AGAIN, &told.conditions, None, &self.now));
         self.context.writer.status(self.gate, &told).await?;
+        let again = match waits {
+            true => edge::again(ASK_AGAIN, &told.conditions, None, &self.now),
+            false => COUNT_AGAIN,
+        };
         Ok(Action::requeue(again))
     }
 
