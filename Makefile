@@ -9,7 +9,7 @@ ARGS   ?=
 # The Envoy that the demo and the suites run on, one of tests/tools/envoy-*.txt: e.g. `make
 # integration ENVOY=1.36`.
 ENVOY  ?= 1.40
-# How long each fuzz target runs.
+# How long the fuzz targets run, side by side.
 SECONDS ?= 60
 # Where `make images` pushes, e.g. PUSH=registry.example/drillgate, and with which tag.
 PUSH   ?=
@@ -136,8 +136,8 @@ bench-istio: tools module control-plane istio ## drills on a real Istio: how fas
 	$(STEP) 'benchmark: drills on a real Istio'
 	@DRILLGATE_BINARY=$(TARGET)/release/drillgate $(CARGO) bench --quiet --package drillgate-tests --bench istio
 
-fuzz: ## hostile input, made up for SECONDS=60 per target (needs a C++ compiler)
-	$(STEP) 'fuzzing for $(SECONDS) seconds per target'
+fuzz: ## hostile input, made up for SECONDS=60 by three programs at once (needs a C++ compiler)
+	$(STEP) 'fuzzing for $(SECONDS) seconds'
 	@fuzz/run $(SECONDS)
 
 # A toolchain that was installed before this checkout may lack the targets that its file names.

@@ -183,7 +183,9 @@ fn keeps_the_token_to_itself(exchanged: &Exchanged) {
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|window| window == part)
+    // The fuzzer follows each comparison of whole texts: only those that begin alike are made.
+    text.windows(part.len())
+        .any(|window| window.first() == part.first() && window == part)
 }
 
 fn all_went_well(exchanged: &Exchanged) -> bool {

@@ -180,19 +180,26 @@ fn text<'a>(members: &'a [(String, Json)], name: &str) -> Option<&'a str> {
     }
 }
 
-/// Bit by bit. Bits that are left over must be fewer than a character has, and zero.
+/// Character by character. Bits that are left over must be fewer than a character has, and zero.
 fn unbase64(segment: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut bits = Vec::new();
-    for character in segment.chars() {
-        let value = ALPHABET.find(character)?;
-        bits.extend((0..6).rev().map(|bit| (value >> bit & 1) as u8));
+    let mut bytes = Vec::new();
+    let (mut held, mut bits) = (0_u32, 0);
+    for character in segment.bytes() {
+        let value = match character {
+            b'A'..=b'Z' => character - b'A',
+            b'a'..=b'z' => character - b'a' + 26,
+            b'0'..=b'9' => character - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((held >> bits) as u8);
+            held &= (1 << bits) - 1;
+        }
     }
-    let bytes = bits.chunks_exact(8);
-    let left_over = bytes.remainder();
-    if segment.is_empty() || left_over.len() >= 6 || left_over.contains(&1) {
-        return None;
-    }
-    let byte = |bits: &[u8]| bits.iter().fold(0, |byte, bit| byte << 1 | bit);
-    Some(bytes.map(byte).collect())
+    (!segment.is_empty() && bits < 6 && held == 0).then_some(bytes)
 }
