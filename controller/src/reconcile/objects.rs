@@ -70,6 +70,12 @@ pub async fn remove(context: &Context, mut objects: Vec<ObjectRef>) -> Result<()
     Ok(())
 }
 
+/// What routes requests, and what is routed to.
+pub fn routes_first(objects: Vec<ObjectRef>) -> (Vec<ObjectRef>, Vec<ObjectRef>) {
+    let is_route = |object: &ObjectRef| order(&object.kind) <= order("VirtualService");
+    objects.into_iter().partition(is_route)
+}
+
 /// What steers goes first, then what routes, then limits, then what refuses.
 pub fn order(kind: &str) -> u8 {
     match kind {

@@ -1,9 +1,14 @@
 //! A drill's life, from its resource to nothing left.
 
-use drillgate::api::Phase;
-use serde_json::json;
+use std::time::Duration;
 
-use crate::{condition, gated, is_in};
+use drillgate::api::Phase;
+use drillgate_tests::control_plane::{Call, Hold, Moment, Proxy, Scene};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{condition, eventually, gate_ready, gated, is_in, proxied};
 
 #[tokio::test]
 async fn a_drill_is_brought_up_and_its_deletion_leaves_nothing() {
@@ -74,4 +79,78 @@ async fn a_drill_is_brought_up_and_its_deletion_leaves_nothing() {
             .unwrap_or_default(),
         json!(null)
     );
+}
+
+/// Brings `drill` up and deletes it, where the write that takes its entry out of the active list is held
+/// before the API server has seen it.
+async fn ending(scene: &Scene, proxy: &Proxy, drill: &Value) -> Hold {
+    scene.apply(drill.clone()).await;
+    let name = drill["metadata"]["name"].as_str().unwrap();
+    scene
+        .drill_until(name, |drill| is_in(drill, Phase::Active))
+        .await;
+    let mut hold = proxy.hold_at(1, Moment::Before, |call: &Call| {
+        call.is_write() && call.path.contains("/trafficextensions/")
+    });
+    scene.delete(drill).await;
+    hold.reached().await;
+    hold
+}
+
+/// The drills' routes that there are.
+async fn routes(scene: &Scene) -> usize {
+    let all = scene
+        .of_kind("networking.istio.io", "v1", "VirtualService")
+        .await;
+    let of_drills = all
+        .iter()
+        .filter(|route| route.namespace().as_ref() == Some(&scene.sandbox));
+    of_drills.count()
+}
+
+async fn listed(scene: &Scene) -> usize {
+    let drills = scene.plugin_configuration().await["drills"].clone();
+    drills.as_object().map_or(0, |drills| drills.len())
+}
+
+/// Nobody waits for a list of a thousand others to be written: behind the drill's own host stands the
+/// guard, which answers 503.
+#[tokio::test]
+async fn a_host_of_the_drills_own_goes_while_its_entry_is_still_being_taken_out() {
+    let (_plane, scene, proxy, _controller) = proxied().await;
+    scene.apply(scene.gate()).await;
+    gate_ready(&scene).await;
+    let drill = scene.drill("orders");
+    let hold = ending(&scene, &proxy, &drill).await;
+    eventually("the drill has no routes", async || {
+        routes(&scene).await == 0
+    })
+    .await;
+    assert_eq!(listed(&scene).await, 1);
+    hold.release();
+    scene.gone(&drill).await;
+    assert_eq!(listed(&scene).await, 0);
+}
+
+/// Who answers for an owned host without the drill's routes may be anybody, also one that serves all.
+#[tokio::test]
+async fn the_routes_of_an_owned_host_stay_until_its_entry_is_taken_out() {
+    let (_plane, scene, proxy, _controller) = proxied().await;
+    let mut gate = scene.gate();
+    gate["spec"]["ownedHosts"] = json!(["owned.example.com"]);
+    scene.apply(gate).await;
+    gate_ready(&scene).await;
+    let mut drill = scene.drill("orders");
+    drill["spec"]["mode"] = json!("Owned");
+    drill["spec"]["routes"] = json!([{
+        "host": "owned.example.com",
+        "sandbox": {"host": "orders", "port": 80},
+        "production": {"host": "orders.production.svc.cluster.local", "port": 80},
+    }]);
+    let hold = ending(&scene, &proxy, &drill).await;
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!((routes(&scene).await, listed(&scene).await), (1, 1));
+    hold.release();
+    scene.gone(&drill).await;
+    assert_eq!((routes(&scene).await, listed(&scene).await), (0, 0));
 }

@@ -20,7 +20,7 @@ use super::error::Error;
 use super::objects;
 use super::plugin::{self, Plugin};
 use super::writer::{FINALIZER, reference};
-use crate::api::{Drill, DrillGate, DrillStatus, ObjectRef, Phase};
+use crate::api::{Drill, DrillGate, DrillStatus, Mode, ObjectRef, Phase};
 use crate::oneshot::standing::Standing;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::drill::{DrillInputs, DrillObjects};
@@ -328,9 +328,24 @@ impl Work<'_> {
 
     /// In the order in which requests lose their way: first no request is steered any more, then
     /// none is routed, then the limits go.
+    ///
+    /// Hosts that only the drill has may go at once: what is still steered there meets the gate's
+    /// guard, which answers 503, and that a long list takes long to write is not waited for. Whoever
+    /// else answers for a host that is owned is not known here.
     async fn remove_all(&self) -> Result<(), Error> {
-        plugin::withdraw(self.context, self.id).await?;
-        objects::remove(self.context, self.known_objects()).await
+        let (routes, limits) = objects::routes_first(self.known_objects());
+        if self.drill.spec.mode == Mode::Authority {
+            // Each is waited for to its end: of a write that is dropped half way nothing is known.
+            let (withdrawn, removed) = tokio::join!(
+                plugin::withdraw(self.context, self.id),
+                objects::remove(self.context, routes),
+            );
+            withdrawn.and(removed)?;
+        } else {
+            plugin::withdraw(self.context, self.id).await?;
+            objects::remove(self.context, routes).await?;
+        }
+        objects::remove(self.context, limits).await
     }
 
     /// All that has been made for the drill: what its status names, and what is seen.
