@@ -84,6 +84,7 @@ impl Site {
             keys: &keys,
             plugin,
             generation: 0,
+            attempt: None,
             seed: &seed,
         });
         let written = serde_json::to_string(gate).unwrap_or_default();

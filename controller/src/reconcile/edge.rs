@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use drill_context::{Claims, DrillId, TokenType, sign};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
 
 use super::metrics::Metrics;
-use super::probe::{Running, Target, probe};
+use super::probe::{ProbeError, Running, Target, probe};
 use crate::api::DrillGate;
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{EDGE_PROGRAMMED, Observation, Status, reason};
@@ -29,13 +30,28 @@ pub fn again(
     begun: Option<&Time>,
     now: &Time,
 ) -> Duration {
-    let told = conditions
-        .iter()
-        .find(|told| told.type_ == EDGE_PROGRAMMED && told.status == Status::False.as_str());
-    let told = told.map_or(now.0, |told| told.last_transition_time.0);
-    let since = begun.map_or(told, |begun| told.max(begun.0));
+    let lags = conditions.iter().find(|told| lags(told));
+    let since = lags.map_or(now.0, |told| since(told, begun));
     let age = Duration::try_from(now.0.duration_since(since)).unwrap_or_default();
     (age / 20).clamp(first, SELDOM)
+}
+
+/// Since when a gateway has answered, and did not run with what `conditions` are about, which has
+/// `begun`.
+pub fn lags_since(conditions: &[Condition], begun: Option<&Time>) -> Option<Timestamp> {
+    let answered = |told: &&Condition| lags(told) && told.reason != reason::UNREACHABLE;
+    let lags = conditions.iter().find(answered)?;
+    Some(since(lags, begun))
+}
+
+fn lags(told: &Condition) -> bool {
+    told.type_ == EDGE_PROGRAMMED && told.status == Status::False.as_str()
+}
+
+/// What has waited for something else before it began has not lagged so far.
+fn since(lags: &Condition, begun: Option<&Time>) -> Timestamp {
+    let told = lags.last_transition_time.0;
+    begun.map_or(told, |begun| told.max(begun.0))
 }
 
 /// What the gateway is asked about.
@@ -84,12 +100,11 @@ async fn observe(question: &Question<'_>, now: &Time) -> Observation {
     };
     let answers = match probe(&target, &token, LIMIT).await {
         Ok(answers) => answers,
-        Err(error) => return not_yet(error.to_string()),
+        Err(error) => return failed(&error, error.to_string()),
     };
-    let answers = answers.into_iter().map(|(replica, answer)| {
-        let answer = answer.map_err(|error| error.to_string());
-        (replica.to_string(), answer)
-    });
+    let answers = answers
+        .into_iter()
+        .map(|(replica, answer)| (replica.to_string(), answer));
     judge(question, answers.collect())
 }
 
@@ -97,14 +112,17 @@ async fn observe(question: &Question<'_>, now: &Time) -> Observation {
 const NO_DRILL: &str = "00000000-0000-4000-8000-000000000001";
 
 /// From the answers of all replicas to what is told of the edge.
-fn judge(question: &Question<'_>, answers: Vec<(String, Result<Running, String>)>) -> Observation {
+fn judge(
+    question: &Question<'_>,
+    answers: Vec<(String, Result<Running, ProbeError>)>,
+) -> Observation {
     if answers.is_empty() {
         return not_yet("the gate's probe.address leads to no gateway".to_owned());
     }
     let all = answers.len();
     for (replica, answer) in answers {
         let problem = match answer {
-            Err(error) => Some(error),
+            Err(error) => return failed(&error, format!("gateway {replica}: {error}")),
             Ok(running) if running.generation != question.generation => Some(format!(
                 "it runs with configuration {}, and {} was applied{}",
                 running.generation,
@@ -156,6 +174,18 @@ fn unknown(message: &str) -> Observation {
     }
 }
 
+/// A gateway that does not answer at all is told apart from one that lags.
+fn failed(error: &ProbeError, message: String) -> Observation {
+    let reason = match error.is_answer() {
+        true => reason::PENDING,
+        false => reason::UNREACHABLE,
+    };
+    Observation {
+        reason,
+        ..not_yet(message)
+    }
+}
+
 /// The gateway does not run with it yet, for this reason.
 pub fn not_yet(message: String) -> Observation {
     Observation {
@@ -173,13 +203,13 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
     use k8s_openapi::jiff::Timestamp;
 
-    use super::{EDGE_PROGRAMMED, Question, again, judge};
+    use super::{EDGE_PROGRAMMED, Question, again, judge, lags_since, reason};
     use crate::api::DrillGate;
-    use crate::reconcile::probe::Running;
+    use crate::reconcile::probe::{ProbeError, Running};
     use crate::resources::conditions::Status;
     use crate::resources::samples;
 
-    fn running(generation: u64, drill: Option<&str>) -> Result<Running, String> {
+    fn running(generation: u64, drill: Option<&str>) -> Result<Running, ProbeError> {
         Ok(Running {
             generation,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -189,7 +219,7 @@ mod tests {
     }
 
     /// Judges the answers of replicas named `a`, `b`, and so on.
-    fn judged(drill: bool, answers: Vec<Result<Running, String>>) -> (Status, String) {
+    fn judged(drill: bool, answers: Vec<Result<Running, ProbeError>>) -> (Status, String) {
         let gate: DrillGate = serde_saphyr::from_str(samples::GATE).unwrap();
         let question = Question {
             gate: &gate,
@@ -202,17 +232,61 @@ mod tests {
         (observed.status, observed.message)
     }
 
-    #[test]
-    fn a_gateway_is_asked_the_less_often_the_longer_it_lags() {
-        let at = |second| Time(Timestamp::from_second(second).unwrap());
-        let told = |status: &str, second| Condition {
+    fn at(second: i64) -> Time {
+        Time(Timestamp::from_second(second).unwrap())
+    }
+
+    fn told(status: &str, second: i64) -> Condition {
+        Condition {
             type_: EDGE_PROGRAMMED.to_owned(),
             status: status.to_owned(),
             last_transition_time: at(second),
             reason: String::new(),
             message: String::new(),
             observed_generation: None,
+        }
+    }
+
+    #[test]
+    fn a_gateway_lags_from_when_it_answered_and_did_not_run_with_it() {
+        let since = |told, begun: Option<i64>| {
+            let since = lags_since(&[told], begun.map(at).as_ref());
+            since.map(Timestamp::as_second)
         };
+        assert_eq!(since(told("False", 5), None), Some(5));
+        assert_eq!(since(told("False", 5), Some(9)), Some(9));
+        assert_eq!(since(told("True", 5), None), None);
+        assert_eq!(lags_since(&[], None), None);
+        let mut gone = told("False", 5);
+        gone.reason = reason::UNREACHABLE.to_owned();
+        assert_eq!(since(gone, None), None);
+    }
+
+    #[test]
+    fn a_gateway_that_does_not_answer_is_told_apart_from_one_that_lags() {
+        let gate: DrillGate = serde_saphyr::from_str(samples::GATE).unwrap();
+        let question = Question {
+            gate: &gate,
+            keys: &[],
+            generation: 7,
+            drill: None,
+        };
+        let gone = ProbeError::Unreachable {
+            reason: "refused".to_owned(),
+        };
+        for (answer, reason) in [
+            (Err(gone), "Unreachable"),
+            (Err(ProbeError::NoFilter { status: 403 }), "Pending"),
+            (running(6, None), "Pending"),
+        ] {
+            let observed = judge(&question, vec![("a".to_owned(), answer)]);
+            assert_eq!(observed.status, Status::False);
+            assert_eq!(observed.reason, reason);
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_asked_the_less_often_the_longer_it_lags() {
         let first = Duration::from_millis(100);
         let asked = |told: &[Condition], begun: Option<i64>| {
             again(first, told, begun.map(at).as_ref(), &at(1000)).as_millis()
@@ -256,7 +330,10 @@ mod tests {
                 running(7, None),
                 "gateway b: its filter is older than this controller and does not tell about drills",
             ),
-            (Err("no answer".to_owned()), "gateway b: no answer"),
+            (
+                Err(ProbeError::NoFilter { status: 200 }),
+                "gateway b: production answered (status 200): the filter is not loaded",
+            ),
         ] {
             let told = judged(true, vec![running(7, Some("active")), answer]);
             assert_eq!(told, (Status::False, text.to_owned()));

@@ -28,6 +28,8 @@ pub struct Plugin {
     pub seed: Seed,
     /// The number of its configuration.
     pub generation: u64,
+    /// When its configuration was last sent again, in seconds of the epoch.
+    pub attempt: Option<i64>,
     // Shared with the store: every look at every drill has one in hand.
     object: Arc<Made>,
 }
@@ -36,15 +38,16 @@ impl Plugin {
     /// From the object that holds it; nothing where it is none of ours.
     pub fn read(kind: PluginKind, object: Arc<Made>) -> Option<Plugin> {
         let seed = object.annotations().get(ROUTE_SEED)?.parse().ok()?;
-        let generation = configuration(object.filter()?)?.get("generation")?;
-        // A control plane may carry a whole number as a double.
-        let generation = generation
-            .as_u64()
-            .or_else(|| generation.as_f64().map(|double| double as u64));
+        let configuration = configuration(object.filter()?)?;
+        let (generation, attempt) = (
+            configuration.get("generation").and_then(whole)?,
+            configuration.get("attempt").and_then(whole),
+        );
         Some(Plugin {
             kind,
             seed,
-            generation: generation?,
+            generation: generation.try_into().ok()?,
+            attempt,
             object,
         })
     }
@@ -64,6 +67,12 @@ impl Plugin {
         let listed = active_list(&self.object).and_then(|drills| drills.get(&drill.to_string()));
         wanted.is_some() && listed == wanted
     }
+}
+
+/// A whole number, which a control plane may carry as a double.
+fn whole(number: &Value) -> Option<i64> {
+    let double = || number.as_f64().map(|double| double as i64);
+    number.as_i64().or_else(double)
 }
 
 /// The filter of `gate`, if it stands.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::cluster::Sender;
 use super::made::Made;
-use super::plugin::active_list;
+use super::plugin::{active_list, member};
 use crate::api::{Drill, DrillGate, DrillSchedule, Phase};
 use crate::resources::conditions::{ACCEPTED, Status};
 use crate::resources::metadata::{DRILL, GATE, ONE_SHOT, gate_label};
@@ -171,8 +171,35 @@ fn is_in(listed: &Map<String, Value>, drill: &Drill) -> bool {
         .status
         .as_ref()
         .and_then(|status| status.drill_id.as_deref());
-    let environment = id
-        .and_then(|id| listed.get(id))
-        .and_then(|entry| entry.get("environment"));
+    let entry = id.and_then(|id| listed.get(id));
+    let environment = entry.and_then(|entry| member(entry, "environment"));
     environment.and_then(Value::as_str) == Some(drill.spec.environment.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::is_in;
+    use crate::api::Drill;
+    use crate::reconcile::plugin::configuration_of;
+    use crate::resources::plugin::PluginKind;
+    use crate::resources::samples;
+
+    #[test]
+    fn a_drill_whose_entry_stands_in_the_list_is_not_set_off_and_one_whose_does_not_is() {
+        let gate = serde_saphyr::from_str(samples::GATE).unwrap();
+        let mut drill: Drill = serde_saphyr::from_str(samples::DRILL_AUTHORITY).unwrap();
+        let objects = samples::drill_objects(&gate, &drill, PluginKind::WasmPlugin);
+        let configuration = configuration_of(&objects.activation).unwrap();
+        let Value::Object(listed) = &configuration["drills"] else {
+            panic!("{configuration}");
+        };
+        let id = listed.keys().next().unwrap();
+        drill.status = serde_json::from_value(json!({ "drillId": id })).unwrap();
+        assert!(is_in(listed, &drill));
+        assert!(!is_in(&serde_json::Map::new(), &drill));
+        drill.spec.environment = "elsewhere".to_owned();
+        assert!(!is_in(listed, &drill));
+    }
 }

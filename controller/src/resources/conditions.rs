@@ -40,6 +40,8 @@ pub mod reason {
     pub const AS_ASKED: &str = "AsAsked";
     /// It is under way.
     pub const PENDING: &str = "Pending";
+    /// The gateway does not answer.
+    pub const UNREACHABLE: &str = "Unreachable";
     /// There is no way to find out, such as a gate without a probe.
     pub const UNKNOWN: &str = "Unknown";
     /// The Drill has ended, or is about to.

@@ -22,6 +22,9 @@ pub struct GateInputs<'a> {
     pub plugin: PluginKind,
     /// The number of the filter's configuration.
     pub generation: u64,
+    /// When the configuration was last sent again, in seconds of the epoch: it changes nothing but
+    /// that the gateway gets it anew.
+    pub attempt: Option<i64>,
     /// What the route keys of its drills are derived from.
     pub seed: &'a Seed,
 }
@@ -37,13 +40,7 @@ pub fn objects(inputs: &GateInputs<'_>) -> Vec<Object> {
     let protected = gate.spec.protected_namespaces.iter();
     objects.extend(protected.map(|protected| policy::protection(gate, protected)));
     objects.extend(telemetry(gate));
-    objects.push(plugin(
-        gate,
-        inputs.plugin,
-        inputs.keys,
-        inputs.generation,
-        inputs.seed,
-    ));
+    objects.push(plugin(inputs));
     objects
 }
 

@@ -5,6 +5,7 @@ use kube::core::ObjectMeta;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::gate::GateInputs;
 use super::metadata::{self, namespace_of};
 use super::{Object, names};
 use crate::api::{AuditLevel, DrillGate, Extension, Mode, PullPolicy};
@@ -12,8 +13,6 @@ use crate::istio::{
     FailStrategy, Placement, PluginPhase, TrafficExtension, TrafficExtensionSpec, WasmConfig,
     WasmPlugin, WasmPluginSpec,
 };
-use crate::keyfile::Jwk;
-use crate::route_key::Seed;
 
 /// Before other plugins of the AUTHN phase, unless they ask for more. (Istio sorts a plugin
 /// without a number behind all others.)
@@ -61,17 +60,12 @@ impl PluginKind {
 ///
 /// It fails open, since the alternatives deny production when the module cannot be fetched or has
 /// crashed; drill requests then meet the gateway's policy.
-pub(super) fn plugin(
-    gate: &DrillGate,
-    kind: PluginKind,
-    keys: &[Jwk],
-    generation: u64,
-    seed: &Seed,
-) -> Object {
+pub(super) fn plugin(inputs: &GateInputs<'_>) -> Object {
+    let gate = inputs.gate;
     let namespace = namespace_of(gate);
     let mut metadata = metadata::of_gate(gate, &namespace, names::gate(&gate.name_any()));
     let annotations = metadata.annotations.get_or_insert_default();
-    annotations.insert(metadata::ROUTE_SEED.to_owned(), seed.expose());
+    annotations.insert(metadata::ROUTE_SEED.to_owned(), inputs.seed.expose());
 
     let module = &gate.spec.module;
     let wasm = WasmConfig {
@@ -80,7 +74,7 @@ pub(super) fn plugin(
         image_pull_policy: module.image_pull_policy.map(pull_policy),
         image_pull_secret: module.image_pull_secret.clone(),
         plugin_name: Some(PLUGIN_NAME.to_owned()),
-        plugin_config: Some(configuration(gate, keys, generation)),
+        plugin_config: Some(configuration(inputs)),
         fail_strategy: Some(FailStrategy::FailOpen),
     };
     let placement = Placement {
@@ -89,21 +83,21 @@ pub(super) fn plugin(
         phase: Some(PluginPhase::Authn),
         priority: Some(PRIORITY),
     };
-    kind.object(metadata, placement, wasm)
+    inputs.plugin.object(metadata, placement, wasm)
 }
 
 /// The filter's configuration without `drills`.
-fn configuration(gate: &DrillGate, keys: &[Jwk], generation: u64) -> Value {
-    let spec = &gate.spec;
+fn configuration(inputs: &GateInputs<'_>) -> Value {
+    let spec = &inputs.gate.spec;
     let mut entries = Map::new();
-    for key in keys {
+    for key in inputs.keys {
         if let Value::Object(entry) = key.expose_config() {
             entries.extend(entry);
         }
     }
-    json!({
+    let mut configuration = json!({
         "version": 1,
-        "generation": generation,
+        "generation": inputs.generation,
         "domain": spec.domain,
         "skewSeconds": spec.skew_seconds,
         "maxAgeSeconds": spec.max_age_seconds,
@@ -113,7 +107,11 @@ fn configuration(gate: &DrillGate, keys: &[Jwk], generation: u64) -> Value {
             "level": level(spec.audit.level),
             "filterState": spec.audit.filter_state,
         },
-    })
+    });
+    if let (Some(attempt), Value::Object(members)) = (inputs.attempt, &mut configuration) {
+        members.insert("attempt".to_owned(), attempt.into());
+    }
+    configuration
 }
 
 fn pull_policy(policy: PullPolicy) -> String {

@@ -99,6 +99,7 @@ pub fn gate_objects(of: &DrillGate, plugin: PluginKind) -> Vec<Object> {
         keys: &keys,
         plugin,
         generation: 7,
+        attempt: None,
         seed: &seed(),
     })
 }

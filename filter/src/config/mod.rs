@@ -19,7 +19,8 @@
 //!       "mode": "authority"
 //!     }]
 //!   },
-//!   "audit": {"log": true, "level": "warn", "filterState": true}
+//!   "audit": {"log": true, "level": "warn", "filterState": true},
+//!   "attempt": 1790000000
 //! }
 //! ```
 //!
@@ -133,6 +134,8 @@ impl Gate {
             audit: audit(members.object("audit")?)?,
             verified: RefCell::default(),
         };
+        // It says nothing: with another number the configuration is another one, and is sent again.
+        members.integer("attempt")?;
         members.finish()?;
         Ok(gate)
     }

@@ -25,6 +25,7 @@ fn full() -> Value {
             DRILL: [{"environment": "orders-dr", "routeKey": ROUTE_KEY, "notAfter": 1790003600}],
         },
         "audit": {"log": true, "level": "info", "filterState": false},
+        "attempt": 1790000000,
     })
 }
 

@@ -1,5 +1,6 @@
 //! One gate: installed, kept as it should be, and taken away.
 
+mod attempt;
 pub mod status;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
@@ -19,7 +21,7 @@ use super::error::Error;
 use super::triggers::gate_of;
 use super::writer::FINALIZER;
 use super::{objects, plugin};
-use crate::api::{DrillGate, ObjectRef, Phase};
+use crate::api::{Drill, DrillGate, ObjectRef, Phase};
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::gate::GateInputs;
@@ -50,9 +52,13 @@ pub async fn reconcile(gate: Arc<DrillGate>, context: Arc<Context>) -> Result<Ac
 }
 
 /// The objects of a gate, and the number of its filter's configuration in them: it stands for
-/// everything else in there.
+/// everything else in there but how often that was sent.
 pub fn numbered_objects(inputs: &GateInputs<'_>) -> (Vec<Object>, u64) {
-    let unnumbered = crate::resources::gate::objects(inputs);
+    let unnumbered = crate::resources::gate::objects(&GateInputs {
+        generation: 0,
+        attempt: None,
+        ..*inputs
+    });
     let configuration = unnumbered.iter().find_map(plugin::configuration_of);
     let generation = number(&configuration.unwrap_or_default());
     let objects = crate::resources::gate::objects(&GateInputs {
@@ -73,6 +79,8 @@ struct Work<'a> {
 struct Wanted {
     objects: Vec<Object>,
     generation: u64,
+    /// Whether the configuration is sent again, since the gateway lags.
+    is_sent_again: bool,
 }
 
 impl Work<'_> {
@@ -109,6 +117,11 @@ impl Work<'_> {
                 }
             }
             return Err(error);
+        }
+        if wanted.is_sent_again {
+            let note = "a gateway does not run with what was applied: it is sent its filter again";
+            self.tell(EventType::Normal, "SentAgain", note.to_owned())
+                .await;
         }
         let edge = self.ask(&keys, wanted.generation).await;
         let waits = edge.status == Status::False;
@@ -155,17 +168,43 @@ impl Work<'_> {
             Some(seed) => seed,
             None => Seed::generate().map_err(Error::Random)?,
         };
+        let stands = plugin::of(&self.context.cluster, self.gate);
+        let held = stands.as_ref().and_then(|plugin| plugin.attempt);
+        let attempt = attempt::attempt(held, self.lags_since(), self.now.0.as_second());
         let (objects, generation) = numbered_objects(&GateInputs {
             gate: self.gate,
             keys,
             plugin: kind,
             generation: 0,
+            attempt,
             seed: &seed,
         });
         Ok(Wanted {
             objects,
             generation,
+            is_sent_again: stands.is_some() && attempt != held,
         })
+    }
+
+    /// Since when the gateway has not run with the gate, or with a drill that goes through it, in
+    /// seconds of the epoch.
+    fn lags_since(&self) -> Option<i64> {
+        let told = self.gate.status.as_ref();
+        let own = told.and_then(|status| edge::lags_since(&status.conditions, None));
+        let name = StoreRef::from_obj(self.gate);
+        let lives = |drill: &Drill| {
+            matches!(drill.phase(), Some(Phase::Active | Phase::Programming))
+                && gate_of(drill) == name
+        };
+        let drills = self.context.cluster.drills.state_filter(lives);
+        let lagging = drills.iter().filter_map(|drill| {
+            let status = drill.status.as_ref()?;
+            edge::lags_since(&status.conditions, status.started_at.as_ref())
+        });
+        own.into_iter()
+            .chain(lagging)
+            .map(Timestamp::as_second)
+            .min()
     }
 
     async fn apply(&self, wanted: &Wanted) -> Result<(), Error> {
@@ -229,9 +268,8 @@ impl Work<'_> {
     /// The number of drills that is told: not each that it has for a moment.
     fn active_drills(&self) -> i32 {
         let own = StoreRef::from_obj(self.gate);
-        let is_active = |drill: &crate::api::Drill| {
-            drill.phase() == Some(Phase::Active) && gate_of(drill) == own
-        };
+        let is_active =
+            |drill: &Drill| drill.phase() == Some(Phase::Active) && gate_of(drill) == own;
         let now = self.context.cluster.drills.state_filter(is_active).len();
         let now = i32::try_from(now).unwrap_or(i32::MAX);
         let told = self.gate.status.as_ref();

@@ -64,6 +64,17 @@ pub enum ProbeError {
 }
 
 impl ProbeError {
+    /// Whether something answered, though not as the filter would.
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::Unprotected { .. }
+                | Self::NoFilter { .. }
+                | Self::Garbled { .. }
+        )
+    }
+
     /// A stable word for metrics and logs.
     pub fn category(&self) -> &'static str {
         match self {
