@@ -1,10 +1,11 @@
 //! Whether the gateway itself runs with what was applied: asked, not assumed.
 
+mod pace;
+
 use std::time::Duration;
 
 use drill_context::{Claims, DrillId, TokenType, sign};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-use k8s_openapi::jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::metrics::Metrics;
 use super::probe::{ProbeError, Running, Target, probe};
@@ -12,47 +13,13 @@ use crate::api::DrillGate;
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{EDGE_PROGRAMMED, Observation, Status, reason};
 
+pub use pace::{again, lags_since, once_more};
+
 /// How long a gateway may take to answer a probe.
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// For how long a probe's token counts, in seconds.
 const LIFETIME: i64 = 30;
-
-/// How often a gateway is asked that has not run with it for long.
-const SELDOM: Duration = Duration::from_secs(2);
-
-/// When a gateway is asked again that does not run with it yet: after `first`, and the less often the
-/// longer `conditions` have told so since what it is about has `begun`. Gateways that are gone must
-/// not keep the controller from those that are there.
-pub fn again(
-    first: Duration,
-    conditions: &[Condition],
-    begun: Option<&Time>,
-    now: &Time,
-) -> Duration {
-    let lags = conditions.iter().find(|told| lags(told));
-    let since = lags.map_or(now.0, |told| since(told, begun));
-    let age = Duration::try_from(now.0.duration_since(since)).unwrap_or_default();
-    (age / 20).clamp(first, SELDOM)
-}
-
-/// Since when a gateway has answered, and did not run with what `conditions` are about, which has
-/// `begun`.
-pub fn lags_since(conditions: &[Condition], begun: Option<&Time>) -> Option<Timestamp> {
-    let answered = |told: &&Condition| lags(told) && told.reason != reason::UNREACHABLE;
-    let lags = conditions.iter().find(answered)?;
-    Some(since(lags, begun))
-}
-
-fn lags(told: &Condition) -> bool {
-    told.type_ == EDGE_PROGRAMMED && told.status == Status::False.as_str()
-}
-
-/// What has waited for something else before it began has not lagged so far.
-fn since(lags: &Condition, begun: Option<&Time>) -> Timestamp {
-    let told = lags.last_transition_time.0;
-    begun.map_or(told, |begun| told.max(begun.0))
-}
 
 /// What the gateway is asked about.
 pub struct Question<'a> {
@@ -198,12 +165,7 @@ pub fn not_yet(message: String) -> Observation {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
-    use k8s_openapi::jiff::Timestamp;
-
-    use super::{EDGE_PROGRAMMED, Question, again, judge, lags_since, reason};
+    use super::{Question, judge};
     use crate::api::DrillGate;
     use crate::reconcile::probe::{ProbeError, Running};
     use crate::resources::conditions::Status;
@@ -232,36 +194,6 @@ mod tests {
         (observed.status, observed.message)
     }
 
-    fn at(second: i64) -> Time {
-        Time(Timestamp::from_second(second).unwrap())
-    }
-
-    fn told(status: &str, second: i64) -> Condition {
-        Condition {
-            type_: EDGE_PROGRAMMED.to_owned(),
-            status: status.to_owned(),
-            last_transition_time: at(second),
-            reason: String::new(),
-            message: String::new(),
-            observed_generation: None,
-        }
-    }
-
-    #[test]
-    fn a_gateway_lags_from_when_it_answered_and_did_not_run_with_it() {
-        let since = |told, begun: Option<i64>| {
-            let since = lags_since(&[told], begun.map(at).as_ref());
-            since.map(Timestamp::as_second)
-        };
-        assert_eq!(since(told("False", 5), None), Some(5));
-        assert_eq!(since(told("False", 5), Some(9)), Some(9));
-        assert_eq!(since(told("True", 5), None), None);
-        assert_eq!(lags_since(&[], None), None);
-        let mut gone = told("False", 5);
-        gone.reason = reason::UNREACHABLE.to_owned();
-        assert_eq!(since(gone, None), None);
-    }
-
     #[test]
     fn a_gateway_that_does_not_answer_is_told_apart_from_one_that_lags() {
         let gate: DrillGate = serde_saphyr::from_str(samples::GATE).unwrap();
@@ -283,24 +215,6 @@ mod tests {
             assert_eq!(observed.status, Status::False);
             assert_eq!(observed.reason, reason);
         }
-    }
-
-    #[test]
-    fn a_gateway_is_asked_the_less_often_the_longer_it_lags() {
-        let first = Duration::from_millis(100);
-        let asked = |told: &[Condition], begun: Option<i64>| {
-            again(first, told, begun.map(at).as_ref(), &at(1000)).as_millis()
-        };
-        assert_eq!(asked(&[], None), 100);
-        for (since, after) in [(1000, 100), (999, 100), (990, 500), (980, 1000), (0, 2000)] {
-            assert_eq!(asked(&[told("False", since)], None), after, "{since}");
-        }
-        // What has waited for something else before it began has not lagged so far.
-        assert_eq!(asked(&[told("False", 0)], Some(999)), 100);
-        assert_eq!(asked(&[told("False", 0)], Some(990)), 500);
-        // A clock that was set back, and one that did hold.
-        assert_eq!(asked(&[told("False", 2000)], None), 100);
-        assert_eq!(asked(&[told("True", 0)], None), 100);
     }
 
     #[test]

@@ -2,12 +2,12 @@
 //! istiod: it hands the filter's configuration on when it wants to.
 
 use drillgate::api::{Drill, Phase};
-use drillgate_tests::control_plane::Scene;
+use drillgate_tests::control_plane::{GATE, Scene};
 use drillgate_tests::gate::HOST;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
-use crate::{condition, gate_condition, is_in, started};
+use crate::{condition, eventually, gate_condition, is_in, started};
 
 /// Hands the filter's configuration, as it stands in the cluster, on to Envoy.
 async fn hand_on(scene: &Scene, harness: &mut Harness) {
@@ -68,5 +68,47 @@ async fn a_gateway_without_the_filter_is_told_apart_from_one_with_it() {
     scene.apply(probed(&scene, &harness)).await;
     gate_told(&scene, "False", "policy is not there yet").await;
     // Not even the controller's own probe has reached production.
+    assert_eq!(harness.production.drill_requests(), 0);
+}
+
+/// What the gateway was sent before may come late: it then runs with the gate, and not with the drill.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_falls_back_behind_a_drill_is_sent_its_filter_again() {
+    let (_plane, scene, _controller) = started().await;
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    scene.apply(probed(&scene, &harness)).await;
+    gate_told(&scene, "False", "unknown-key").await;
+    let without = scene.plugin_configuration().await;
+    harness.configure(without.clone()).await;
+    gate_told(&scene, "True", "1 of 1 gateways run with it").await;
+    scene.apply(scene.drill("orders")).await;
+    scene
+        .drill_until("orders", |drill| edge_is(drill, "False", "unknown-drill"))
+        .await;
+    hand_on(&scene, &mut harness).await;
+    scene
+        .drill_until("orders", |drill| is_in(drill, Phase::Active))
+        .await;
+
+    harness.configure(without.clone()).await;
+    scene
+        .drill_until("orders", |drill| edge_is(drill, "False", "unknown-drill"))
+        .await;
+    eventually("the filter is sent again", async || {
+        scene.plugin_configuration().await["attempt"].is_i64()
+    })
+    .await;
+    let again = scene.plugin_configuration().await;
+    assert_eq!(again["generation"], without["generation"]);
+    let events = scene.events(&scene.gateway, GATE).await;
+    assert!(
+        events.iter().any(|event| event.contains("SentAgain")),
+        "{events:?}"
+    );
+    harness.configure(again).await;
+    scene
+        .drill_until("orders", |drill| edge_is(drill, "True", "1 of 1"))
+        .await;
     assert_eq!(harness.production.drill_requests(), 0);
 }

@@ -234,7 +234,8 @@ impl Work<'_> {
             );
             return Ok(Action::requeue(again.min(self.until_end())));
         }
-        Ok(Action::requeue(self.until_end().min(AT_REST)))
+        let again = edge::once_more(&told.conditions, &self.now);
+        Ok(Action::requeue(self.until_end().min(again)))
     }
 
     /// Applies what is not as it should be, then takes away what an earlier spec has left.
