@@ -152,8 +152,10 @@ impl Host for Proxy {
 
     fn clear_route_cache(&self) -> Result<(), HostError> {
         match hostcalls::call_foreign_function("clear_route_cache", None) {
-            // Envoy before 1.33 has no such function: there, each header that was changed
-            // has cleared the cache already.
+            // By the ABI that the module speaks, 0.2.1, each header that was changed has cleared the
+            // cache already; by a later one Envoy leaves that to the filter. A route that is not
+            // chosen anew is production's, so it is asked for all the same. Envoy before 1.33 has no
+            // such function.
             Ok(_) | Err(Status::NotFound) => Ok(()),
             Err(status) => Err(host_error(status)),
         }

@@ -19,11 +19,11 @@ use drillgate_tests::module_path;
 use edges::{Bench, Contender, Traffic};
 use report::{Measured, Report};
 
-/// Requests of one window.
-const REQUESTS: usize = 2000;
+/// Requests of one window: few, so that what is compared lies close together in time.
+const REQUESTS: usize = 800;
 
 /// Rounds, unless `DRILLGATE_BENCH_ROUNDS` says otherwise.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 50;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
