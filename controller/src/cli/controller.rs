@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 use super::termination::asked_to_end;
 use super::{LOST, Outcome};
 use crate::reconcile::leader::Timing;
-use crate::reconcile::{Ended, Settings, run as reconcile};
+use crate::reconcile::{Ended, Module, Settings, run as reconcile};
 
 /// Run the controller: watches DrillGates and Drills and makes the cluster what they say
 ///
@@ -40,6 +41,10 @@ pub struct ControllerArgs {
     /// Where /healthz, /readyz and /metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
+
+    /// The filter's module, served as /filter.wasm: gates can name that as spec.module.url
+    #[arg(long, value_name = "FILE")]
+    module: Option<PathBuf>,
 
     /// Root namespace of the mesh
     #[arg(long, value_name = "NAMESPACE", default_value = "istio-system")]
@@ -79,11 +84,12 @@ enum LogFormat {
 const EXAMPLES: &str = "\
 Examples:
   drillgate controller --log-format text --listen 127.0.0.1:8080
+  drillgate controller --module target/drill_filter.wasm
   DRILLGATE_LOG=drillgate=debug drillgate controller
 
 Exit codes:
   0  ended on SIGTERM or Ctrl-C
-  2  usage, no cluster, or an address that cannot be bound
+  2  usage, no cluster, a module that is none, or an address that cannot be bound
   3  no longer the leader: start it again";
 
 /// Runs the command.
@@ -116,6 +122,7 @@ pub fn run(args: &ControllerArgs) -> Outcome {
             lease: args.lease.clone(),
             identity: args.identity.clone().unwrap_or_else(identity),
             listen: args.listen,
+            module: args.module.as_deref().map(Module::read).transpose()?,
             root_namespace: args.root_namespace.clone(),
             timing: timing(args.lease_seconds),
         };

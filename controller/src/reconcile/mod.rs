@@ -55,3 +55,4 @@ pub(crate) use objects::order as removal_order;
 
 pub use error::Error;
 pub use run::{Ended, Settings, run};
+pub use server::Module;

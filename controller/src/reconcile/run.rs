@@ -20,7 +20,7 @@ use super::kinds::Kinds;
 use super::leader::{Leader, Leadership, Timing};
 use super::metrics::Metrics;
 use super::secrets::Secrets;
-use super::server::{Health, Server};
+use super::server::{Health, Module, Server};
 use super::writer::Writer;
 use super::{collect, drill, gate, schedule};
 
@@ -51,6 +51,8 @@ pub struct Settings {
     pub identity: String,
     /// Where health and metrics are served.
     pub listen: SocketAddr,
+    /// The filter's module, which is served to gateways.
+    pub module: Option<Module>,
     /// The mesh's root namespace.
     pub root_namespace: String,
     /// The times of the election.
@@ -83,8 +85,13 @@ pub async fn run(
     });
     let metrics = Arc::new(Metrics::default());
     let health = Arc::new(Health::new(STALLED));
-    let server = Server::bind(settings.listen, health.clone(), metrics.clone()).await?;
+    let module = settings.module.clone();
+    let sha256 = module.as_ref().map(Module::sha256);
+    let server = Server::bind(settings.listen, health.clone(), metrics.clone(), module).await?;
     tracing::info!(address = %server.address(), "serves /healthz, /readyz and /metrics");
+    if let Some(sha256) = sha256 {
+        tracing::info!(sha256, "serves the filter as /filter.wasm");
+    }
     tokio::spawn(server.run(stopped(stopping.clone())));
 
     let mut leader = Leader::new(

@@ -5,8 +5,10 @@
 //! | `/healthz` | 200 as long as no restart is needed, else 503 and the reason |
 //! | `/readyz` | 200 on a leader with all that it needs and on a standby, else 503 and the reason |
 //! | `/metrics` | [`Metrics`], in Prometheus' text format |
+//! | `/filter.wasm` | the filter's [`Module`], if there is one; every replica has it |
 
 mod health;
+mod module;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 pub use health::Health;
+pub use module::Module;
 
 use super::metrics::{CONTENT_TYPE, Metrics};
 
@@ -46,6 +49,7 @@ impl Server {
         address: SocketAddr,
         health: Arc<Health>,
         metrics: Arc<Metrics>,
+        module: Option<Module>,
     ) -> io::Result<Self> {
         let bound = async {
             let listener = TcpListener::bind(address).await?;
@@ -54,7 +58,7 @@ impl Server {
         let (address, listener) = bound.await.map_err(|error: io::Error| {
             io::Error::new(error.kind(), format!("cannot listen at {address}: {error}"))
         })?;
-        let router = Router::new()
+        let mut router = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
             .with_state(health)
@@ -63,6 +67,10 @@ impl Server {
                     .route("/metrics", get(scrape))
                     .with_state(metrics),
             );
+        if let Some(module) = module {
+            let fetch = get(fetch).with_state(module);
+            router = router.route("/filter.wasm", fetch);
+        }
         Ok(Self {
             listener,
             address,
@@ -106,6 +114,10 @@ fn told(state: Result<(), String>) -> Response {
     }
 }
 
+async fn fetch(State(module): State<Module>) -> Response {
+    ([(header::CONTENT_TYPE, "application/wasm")], module.bytes()).into_response()
+}
+
 async fn scrape(State(metrics): State<Arc<Metrics>>) -> Response {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     match metrics.text(now.unwrap_or_default().as_secs()) {
@@ -128,7 +140,7 @@ mod tests {
     use tokio::task::JoinHandle;
     use tokio::time::timeout;
 
-    use super::{Health, Metrics, Server};
+    use super::{Health, Metrics, Module, Server};
     use crate::lab::{Request, Response};
 
     struct Running {
@@ -141,10 +153,14 @@ mod tests {
 
     impl Running {
         async fn start(stalled_after: Duration) -> Self {
+            Self::start_with(stalled_after, None).await
+        }
+
+        async fn start_with(stalled_after: Duration, module: Option<Module>) -> Self {
             let health = Arc::new(Health::new(stalled_after));
             let metrics = Arc::new(Metrics::default());
             let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            let server = Server::bind(any_port, Arc::clone(&health), Arc::clone(&metrics));
+            let server = Server::bind(any_port, Arc::clone(&health), Arc::clone(&metrics), module);
             let server = server.await.unwrap();
             let address = server.address();
             let (stop, stopped) = oneshot::channel();
@@ -185,6 +201,23 @@ mod tests {
         Running::is(&server.get("/healthz").await, StatusCode::OK, "ok\n");
         server.health.stands_by();
         Running::is(&server.get("/readyz").await, StatusCode::OK, "ok\n");
+    }
+
+    #[tokio::test]
+    async fn the_module_is_served_as_it_was_read_if_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("filter.wasm");
+        let bytes = b"\0asm\x01\0\0\0 and the rest \xff";
+        std::fs::write(&path, bytes).unwrap();
+        let module = Module::read(&path).unwrap();
+        let server = Running::start_with(Duration::from_secs(60), Some(module)).await;
+        std::fs::write(&path, "something else").unwrap();
+        let answer = server.get("/filter.wasm").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(&*answer.body, bytes);
+        let without = Running::start(Duration::from_secs(60)).await;
+        let answer = without.get("/filter.wasm").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
     }
 
     #[tokio::test]
@@ -257,6 +290,7 @@ mod tests {
             server.address,
             Arc::clone(&server.health),
             Arc::clone(&server.metrics),
+            None,
         );
         let error = again.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);

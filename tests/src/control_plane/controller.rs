@@ -113,22 +113,26 @@ impl Controller {
         self.logged("its caches are filled").await;
     }
 
+    /// Where it serves.
+    ///
+    /// # Panics
+    /// If it serves nothing.
+    pub fn address(&self) -> SocketAddr {
+        let log = self.log();
+        let line = log.lines().find(|line| line.contains("serves /healthz"));
+        let line: serde_json::Value =
+            serde_json::from_str(line.expect("a server")).expect("a line of JSON");
+        let address = line["address"].as_str().expect("an address");
+        address.parse().expect("one")
+    }
+
     /// What it answers to a GET: status and body.
     ///
     /// # Panics
     /// If it serves nothing.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let log = self.log();
-        let line = log.lines().find(|line| line.contains("serves /healthz"));
-        let line: serde_json::Value =
-            serde_json::from_str(line.expect("a server")).expect("a line of JSON");
-        let address: SocketAddr = line["address"]
-            .as_str()
-            .expect("an address")
-            .parse()
-            .expect("one");
         let answer = Request::get("controller", path)
-            .send(address)
+            .send(self.address())
             .await
             .expect("an answer");
         (

@@ -3,6 +3,7 @@
 use axum::Router;
 use axum::routing::get;
 use drillgate::lab::{Request, Upstream};
+use drillgate_tests::control_plane::Controller;
 use drillgate_tests::istio::{Mesh, ModuleCache, Stage, drill_request};
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
@@ -65,6 +66,26 @@ async fn both_kinds_of_object_bring_the_module_from_a_file_and_by_http() {
         }
         stage.assert_production_untouched().await;
     }
+}
+
+/// The chart's controller serves the filter, also while it stands by: here beside the one that leads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_fetches_the_filter_from_the_controller() {
+    let stage = started().await;
+    let kubeconfig = Mesh::shared().await.plane.kubeconfig();
+    let module = format!("--module={}", module_path().display());
+    let mut controller = Controller::start_with(&kubeconfig, &[&module, "--lease-seconds=20"]);
+    let told = controller.logged("serves the filter").await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let url = format!("http://{}/filter.wasm", controller.address());
+    let _cache = ModuleCache::of(&url);
+    let mut gate = stage.gate();
+    gate["spec"]["module"] = json!({"url": url, "sha256": told["sha256"]});
+    stage.install(gate).await;
+    let id = stage.drill().await;
+    let outcome = stage.outcome(&drill_request(&id)).await;
+    assert_eq!(outcome, "200 routed sandbox");
+    stage.assert_production_untouched().await;
 }
 
 /// Under FAIL_OPEN the agent puts an allow-all filter in the place of a module that it cannot fetch.
