@@ -12,7 +12,7 @@ use crate::resources::conditions::{EDGE_PROGRAMMED, Status, reason};
 const SELDOM: Duration = Duration::from_secs(2);
 
 /// After so long nothing comes late any more: an Istio gateway gives a fetch of the module 30 seconds.
-const SETTLED: Duration = Duration::from_secs(60);
+const SETTLED: Duration = Duration::from_secs(45);
 
 /// When a gateway is asked again that does not run with it yet: after `first`, and the less often the
 /// longer `conditions` have told so since what it is about has `begun`. Gateways that are gone must
@@ -29,18 +29,18 @@ pub fn again(
     (age / 20).clamp(first, SELDOM)
 }
 
-/// When a gateway is asked again that runs with it: some times in the first minute, in which what it was
-/// sent before may still come late and undo it, and then as any other thing.
+/// When a gateway is asked again that runs with it: once when it has settled, since what it was sent
+/// before may come late and undo it, and then as any other thing.
 pub fn once_more(conditions: &[Condition], now: &Time) -> Duration {
     let holds =
         |told: &&Condition| told.type_ == EDGE_PROGRAMMED && told.status == Status::True.as_str();
     let Some(told) = conditions.iter().find(holds) else {
         return AT_REST;
     };
-    let age = now.0.duration_since(told.last_transition_time.0);
-    match Duration::try_from(age).is_ok_and(|age| age < SETTLED) {
-        true => SETTLED / 3,
-        false => AT_REST,
+    let age = Duration::try_from(now.0.duration_since(told.last_transition_time.0));
+    match SETTLED.checked_sub(age.unwrap_or_default()) {
+        Some(left) if !left.is_zero() => left,
+        _ => AT_REST,
     }
 }
 
@@ -102,11 +102,12 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_runs_with_it_is_asked_again_in_its_first_minute() {
+    fn a_gateway_that_runs_with_it_is_asked_once_more_when_it_has_settled() {
         let next = |told| once_more(&[told], &at(1000)).as_secs();
-        assert_eq!(next(told("True", 1000)), 20);
-        assert_eq!(next(told("True", 941)), 20);
-        assert_eq!(next(told("True", 940)), AT_REST.as_secs());
+        assert_eq!(next(told("True", 1000)), 45);
+        assert_eq!(next(told("True", 956)), 1);
+        assert_eq!(next(told("True", 955)), AT_REST.as_secs());
+        assert_eq!(next(told("True", 5)), AT_REST.as_secs());
         assert_eq!(next(told("Unknown", 1000)), AT_REST.as_secs());
         assert_eq!(once_more(&[], &at(1000)), AT_REST);
     }

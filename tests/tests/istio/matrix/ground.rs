@@ -81,7 +81,8 @@ impl Ground {
 fn drill(stage: &Stage, requests: u32) -> Value {
     let mut drill = stage.scene.drill("orders");
     let route = &mut drill["spec"]["routes"][0];
-    route["timeout"] = json!("2s");
+    // Long enough for a busy machine: an answer that comes later is no answer.
+    route["timeout"] = json!("5s");
     if !stage.is_by_gateway_api() {
         route["retries"] = json!({"attempts": 0});
     }
