@@ -201,7 +201,8 @@ async fn a_valid_request_reaches_the_sandbox_by_every_protocol_and_with_either_k
                 .by(protocol)
                 .header(HEADER_NAME, &token)
                 .header("x-drill-route", "guess")
-                .header("baggage", "user=7,drill.id=spoofed");
+                .header("baggage", "user=7,drill.id=spoofed,drill%2Eid=spoofed")
+                .header("baggage", "\u{a0}drill.id=spoofed");
             let response = harness.send(&request).await;
             assert_eq!(response.status, 200);
             assert_eq!(response.header("x-drill-verdict"), Some("routed"));
