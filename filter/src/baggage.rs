@@ -11,8 +11,8 @@ const ENVIRONMENT: &str = "drill.env";
 /// The one value of `baggage` that is sent on: the drill's members, then the client's own
 /// ones from all its `baggage` fields, without any that speak about a drill.
 ///
-/// Nor is a member sent on whose name is none: what takes off more than spaces around it, or reads
-/// it in another way, could find there what the client may not say.
+/// Nor is a member whose name is no token: a reader that takes more than spaces off a name could find
+/// there what the client may not say.
 pub(crate) fn merge<'a>(
     received: impl IntoIterator<Item = &'a [u8]>,
     drill: DrillId,

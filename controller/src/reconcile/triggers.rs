@@ -152,7 +152,8 @@ fn is_news(gate: &DrillGate) -> bool {
     gate.metadata.deletion_timestamp.is_some() || told != gate.metadata.generation
 }
 
-fn drill_lives(drill: &Drill) -> bool {
+/// Whether a drill has begun and not ended.
+pub fn drill_lives(drill: &Drill) -> bool {
     matches!(drill.phase(), Some(Phase::Active | Phase::Programming))
 }
 

@@ -34,16 +34,22 @@ pub fn probed(scene: &Scene, harness: &Harness) -> Value {
     gate
 }
 
+/// A gateway that runs with the gate, and with no drill.
+async fn programmed(scene: &Scene) -> Harness {
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    scene.apply(probed(scene, &harness)).await;
+    // Its filter has other keys yet, and so cannot even read the probe.
+    gate_told(scene, "False", "unknown-key").await;
+    hand_on(scene, &mut harness).await;
+    gate_told(scene, "True", "1 of 1 gateways run with it").await;
+    harness
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drill_is_active_only_when_the_gateway_itself_runs_with_it() {
     let (_plane, scene, _controller) = started().await;
-    let mut harness =
-        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    scene.apply(probed(&scene, &harness)).await;
-    // Its filter has other keys yet, and so cannot even read the probe.
-    gate_told(&scene, "False", "unknown-key").await;
-    hand_on(&scene, &mut harness).await;
-    gate_told(&scene, "True", "1 of 1 gateways run with it").await;
+    let mut harness = programmed(&scene).await;
 
     scene.apply(scene.drill("orders")).await;
     let waiting = scene
@@ -75,13 +81,8 @@ async fn a_gateway_without_the_filter_is_told_apart_from_one_with_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_falls_back_behind_a_drill_is_sent_its_filter_again() {
     let (_plane, scene, _controller) = started().await;
-    let mut harness =
-        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
-    scene.apply(probed(&scene, &harness)).await;
-    gate_told(&scene, "False", "unknown-key").await;
+    let mut harness = programmed(&scene).await;
     let without = scene.plugin_configuration().await;
-    harness.configure(without.clone()).await;
-    gate_told(&scene, "True", "1 of 1 gateways run with it").await;
     scene.apply(scene.drill("orders")).await;
     scene
         .drill_until("orders", |drill| edge_is(drill, "False", "unknown-drill"))

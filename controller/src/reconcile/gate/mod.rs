@@ -18,7 +18,7 @@ use super::applied::number;
 use super::context::{AT_REST, COUNT_AGAIN, Context};
 use super::edge::{self, Question};
 use super::error::Error;
-use super::triggers::gate_of;
+use super::triggers::{drill_lives, gate_of};
 use super::writer::FINALIZER;
 use super::{objects, plugin};
 use crate::api::{Drill, DrillGate, ObjectRef, Phase};
@@ -192,10 +192,7 @@ impl Work<'_> {
         let told = self.gate.status.as_ref();
         let own = told.and_then(|status| edge::lags_since(&status.conditions, None));
         let name = StoreRef::from_obj(self.gate);
-        let lives = |drill: &Drill| {
-            matches!(drill.phase(), Some(Phase::Active | Phase::Programming))
-                && gate_of(drill) == name
-        };
+        let lives = |drill: &Drill| drill_lives(drill) && gate_of(drill) == name;
         let drills = self.context.cluster.drills.state_filter(lives);
         let lagging = drills.iter().filter_map(|drill| {
             let status = drill.status.as_ref()?;
