@@ -15,6 +15,7 @@ use super::entries::ActiveLists;
 use super::error::Error;
 use super::metrics::Metrics;
 use super::secrets::Secrets;
+use super::triggers::drill_lives;
 use super::writer::Writer;
 use crate::api::{Drill, Phase};
 
@@ -70,8 +71,7 @@ impl Context {
         }
         let ends = drills.iter().filter_map(|drill| {
             let status = drill.status.as_ref()?;
-            let lives = matches!(drill.phase(), Some(Phase::Programming | Phase::Active));
-            let end = status.expires_at.as_ref().filter(|_| lives)?;
+            let end = status.expires_at.as_ref().filter(|_| drill_lives(drill))?;
             u64::try_from(end.0.as_second()).ok()
         });
         self.metrics.set_next_expiry(ends.min());
