@@ -13,18 +13,14 @@ const MAX_HOST_BYTES: usize = 253;
 /// # Errors
 /// [`Refusal::BadAuthority`].
 pub(crate) fn host_of(authority: &[u8]) -> Result<String, Refusal> {
-    let text = std::str::from_utf8(authority).map_err(|_| Refusal::BadAuthority)?;
-    let name = match text.split_once(':') {
-        Some((name, port)) if is_port(port) => name,
-        Some(_) => return Err(Refusal::BadAuthority),
-        None => text,
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    let labels_hold = name.split('.').all(is_label);
-    if name.len() > MAX_HOST_BYTES || !labels_hold {
+    let colon = authority.iter().position(|b| *b == b':');
+    let (name, port) = authority.split_at(colon.unwrap_or(authority.len()));
+    let name = name.strip_suffix(b".").unwrap_or(name);
+    let port_holds = port.split_first().is_none_or(|(_, port)| is_port(port));
+    if !port_holds || name.len() > MAX_HOST_BYTES || !name.split(|b| *b == b'.').all(is_label) {
         return Err(Refusal::BadAuthority);
     }
-    Ok(name.to_ascii_lowercase())
+    String::from_utf8(name.to_ascii_lowercase()).map_err(|_| Refusal::BadAuthority)
 }
 
 /// Whether a host, as [`host_of`] gives it, is the drill domain or lies under it.
@@ -40,23 +36,21 @@ pub(crate) fn is_under(host: &str, domain: &str) -> bool {
 /// # Errors
 /// [`Refusal::BadAuthority`] when the result would be no valid host name.
 pub(crate) fn drill_host(host: &str, key: &RouteKey, domain: &str) -> Result<String, Refusal> {
-    let steered = format!("{host}.{}.{domain}", key.as_str());
+    let steered = [host, key.as_str(), domain].join(".");
     if steered.len() > MAX_HOST_BYTES {
         return Err(Refusal::BadAuthority);
     }
     Ok(steered)
 }
 
-fn is_port(port: &str) -> bool {
-    (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit())
+fn is_port(port: &[u8]) -> bool {
+    (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
 }
 
 /// A label of a DNS name. The underscore is no host name's, but it is in use.
-pub(crate) fn is_label(label: &str) -> bool {
-    (1..=63).contains(&label.len())
-        && label
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+pub(crate) fn is_label(label: &[u8]) -> bool {
+    let of_label = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    (1..=63).contains(&label.len()) && label.iter().all(of_label)
 }
 
 #[cfg(test)]

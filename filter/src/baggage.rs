@@ -8,17 +8,18 @@ use drill_context::{DrillId, Environment};
 const DRILL: &str = "drill.id";
 const ENVIRONMENT: &str = "drill.env";
 
-/// The one value of `baggage` that is sent on: the drill's members, then the client's own
+/// The members that name a drill.
+pub(crate) fn members(drill: DrillId, environment: &Environment) -> String {
+    format!("{DRILL}={drill},{ENVIRONMENT}={environment}")
+}
+
+/// The one value of `baggage` that is sent on: the drill's [`members`], then the client's own
 /// ones from all its `baggage` fields, without any that speak about a drill.
 ///
 /// Nor is a member whose name is no token: a reader that takes more than spaces off a name could find
 /// there what the client may not say.
-pub(crate) fn merge<'a>(
-    received: impl IntoIterator<Item = &'a [u8]>,
-    drill: DrillId,
-    environment: &Environment,
-) -> Vec<u8> {
-    let mut merged = format!("{DRILL}={drill},{ENVIRONMENT}={environment}").into_bytes();
+pub(crate) fn merge<'a>(ours: &str, received: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut merged = ours.as_bytes().to_vec();
     let members = received
         .into_iter()
         .flat_map(|field| field.split(|b| *b == b','));
@@ -80,14 +81,14 @@ fn digit(character: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::merge;
+    use super::{members, merge};
 
     const OURS: &str = "drill.id=6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f,drill.env=orders-dr";
 
     fn merged(received: &[&[u8]]) -> String {
         let drill = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f".parse().unwrap();
         let environment = "orders-dr".parse().unwrap();
-        let merged = merge(received.iter().copied(), drill, &environment);
+        let merged = merge(&members(drill, &environment), received.iter().copied());
         String::from_utf8_lossy(&merged).into_owned()
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct Authentic {
     pub(crate) kid: KeyId,
     pub(crate) token_type: TokenType,
     pub(crate) claims: Claims,
+    /// What its requests carry to the sandbox as `baggage`.
+    pub(crate) baggage: String,
 }
 
 /// Verified tokens by their whole text; the oldest goes first.
@@ -78,6 +80,7 @@ mod tests {
             kid: "k1".parse().unwrap(),
             token_type: TokenType::Drill,
             claims: Claims::new(drill, "orders-dr".parse().unwrap(), 1),
+            baggage: String::new(),
         })
     }
 

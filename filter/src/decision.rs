@@ -59,6 +59,11 @@ impl Subject {
     pub(crate) fn claims(&self) -> Option<&Claims> {
         self.token.as_ref().map(|token| &token.claims)
     }
+
+    /// The members of `baggage` that name its drill.
+    pub(crate) fn baggage(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.baggage.as_str())
+    }
 }
 
 /// Decides on a request that carries the header; `now` gives seconds of the Unix epoch, and is

@@ -182,9 +182,8 @@ fn steer(
     subject: &Subject,
     way: &Steering,
 ) -> Result<(), HostError> {
-    if let Some(claims) = subject.claims() {
-        let received = values(headers, "baggage");
-        let merged = baggage::merge(received, claims.drill, &claims.environment);
+    if let Some(ours) = subject.baggage() {
+        let merged = baggage::merge(ours, values(headers, "baggage"));
         host.set_request_header("baggage", &merged)?;
     }
     match way {

@@ -11,6 +11,8 @@ use drillgate_tests::gate::{self, ENVIRONMENT, HOST, HS256, ROUTE_KEY};
 use drillgate_tests::{Harness, SANDBOX, module};
 use serde_json::{Value, json};
 
+use crate::by_hand;
+
 /// An edge that takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contender {
@@ -32,6 +34,8 @@ pub enum Contender {
     Lua,
     /// The smallest wasm filter: it asks for the header and lets all pass.
     SmallestWasm,
+    /// What the filter asks of Envoy for a request, and nothing else: no code could cost less.
+    CallsAlone,
 }
 
 /// What the requests are.
@@ -50,7 +54,7 @@ impl Traffic {
 }
 
 impl Contender {
-    pub const ALL: [Contender; 9] = [
+    pub const ALL: [Contender; 10] = [
         Contender::NoFilter,
         Contender::Drillgate,
         Contender::DrillgateAudit,
@@ -60,6 +64,7 @@ impl Contender {
         Contender::JwtAuthnLog,
         Contender::Lua,
         Contender::SmallestWasm,
+        Contender::CallsAlone,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,13 +78,14 @@ impl Contender {
             Contender::JwtAuthnLog => "jwt_authn, access log",
             Contender::Lua => "lua, verifies nothing",
             Contender::SmallestWasm => "smallest wasm",
+            Contender::CallsAlone => "drillgate's calls alone",
         }
     }
 
     /// A forged token is refused only by those that verify.
     pub fn takes(self, traffic: Traffic) -> bool {
-        use Contender::{Lua, NoFilter, SmallestWasm};
-        traffic != Traffic::Forged || !matches!(self, NoFilter | Lua | SmallestWasm)
+        use Contender::{CallsAlone, Lua, NoFilter, SmallestWasm};
+        traffic != Traffic::Forged || !matches!(self, NoFilter | Lua | SmallestWasm | CallsAlone)
     }
 
     /// The status of a refused token.
@@ -90,11 +96,12 @@ impl Contender {
         }
     }
 
-    fn is_drillgate(self) -> bool {
-        use Contender::{Drillgate, Drillgate1000, DrillgateAudit, DrillgateLog};
+    /// Whether it leads to the drill's route by itself.
+    fn steers(self) -> bool {
+        use Contender::{CallsAlone, Drillgate, Drillgate1000, DrillgateAudit, DrillgateLog};
         matches!(
             self,
-            Drillgate | Drillgate1000 | DrillgateAudit | DrillgateLog
+            Drillgate | Drillgate1000 | DrillgateAudit | DrillgateLog | CallsAlone
         )
     }
 
@@ -123,9 +130,10 @@ impl Contender {
                 edge.access_log = Some(claims_log());
             }
             Contender::Lua => edge.filter = lua(),
-            Contender::SmallestWasm => edge.filter = smallest_wasm(),
+            Contender::SmallestWasm => edge.filter = by_hand::smallest(),
+            Contender::CallsAlone => edge.filter = by_hand::calls_alone(),
         }
-        if !self.is_drillgate() {
+        if !self.steers() {
             // Nothing here rewrites the authority: the client says which route it means.
             edge.owned = vec![HOST.to_owned()];
         }
@@ -179,7 +187,7 @@ impl Bench {
         let mut request = format!("GET /orders/42 HTTP/1.1\r\nhost: {HOST}\r\n");
         if let Some(token) = token {
             request.push_str(&format!("x-drill-context: {token}\r\n"));
-            if !contender.is_drillgate() {
+            if !contender.steers() {
                 request.push_str(&format!("x-drill-route: {ROUTE_KEY}\r\n"));
             }
         }
@@ -307,24 +315,4 @@ fn lua() -> Filter {
              end"
         }
     }))
-}
-
-/// Written by hand, without an SDK: one hostcall a request.
-fn smallest_wasm() -> Filter {
-    const WAT: &str = r#"(module
-        (import "env" "proxy_get_header_map_value"
-            (func $get (param i32 i32 i32 i32 i32) (result i32)))
-        (memory (export "memory") 2)
-        (data (i32.const 16) "x-drill-context")
-        (func (export "proxy_abi_version_0_2_1"))
-        (func (export "proxy_on_memory_allocate") (param i32) (result i32) (i32.const 65536))
-        (func (export "proxy_on_context_create") (param i32 i32))
-        (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
-            (drop (call $get
-                (i32.const 0) (i32.const 16) (i32.const 15) (i32.const 0) (i32.const 4)))
-            (i32.const 0)))"#;
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("smallest.wasm");
-    let module = wat::parse_str(WAT).expect("the smallest module");
-    std::fs::write(&path, module).expect("write the smallest module");
-    Filter::Module(drillgate::lab::Module::new(path, json!({})))
 }

@@ -6,6 +6,7 @@
 //! round, and the median over the rounds is reported with its spread. Nothing here asserts a
 //! time.
 
+mod by_hand;
 mod chart;
 mod edges;
 mod report;
