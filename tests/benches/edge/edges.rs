@@ -6,7 +6,7 @@ use std::error::Error;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use drillgate::lab::{Drill, Edge, Filter};
-use drillgate_tests::bench::{Window, window};
+use drillgate_tests::bench::{UnderLoad, Window};
 use drillgate_tests::gate::{self, ENVIRONMENT, HOST, HS256, ROUTE_KEY};
 use drillgate_tests::{Harness, SANDBOX, module};
 use serde_json::{Value, json};
@@ -142,39 +142,41 @@ impl Contender {
 
 /// All edges, up at once.
 pub struct Bench {
-    edges: BTreeMap<Contender, Harness>,
+    edges: BTreeMap<Contender, (Harness, UnderLoad)>,
     valid: String,
     forged: String,
 }
 
 impl Bench {
-    pub async fn start() -> Bench {
+    pub async fn start() -> Result<Bench, Box<dyn Error>> {
         let mut edges = BTreeMap::new();
         for contender in Contender::ALL {
             let harness = Harness::start(|edge| contender.prepare(edge)).await;
-            edges.insert(contender, harness);
+            let process = harness.gateway.envoy().id().ok_or("envoy has ended")?;
+            let measured = UnderLoad::connect(process, harness.address()).await?;
+            edges.insert(contender, (harness, measured));
         }
+        UnderLoad::set_apart(edges.values().map(|(_, measured)| measured))?;
         let mut claims = gate::claims();
         claims.expires_at = Some(claims.issued_at + 3500);
         let valid = gate::signed(&claims);
         let forged = gate::tampered(valid.clone());
-        Bench {
+        Ok(Bench {
             edges,
             valid,
             forged,
-        }
+        })
     }
 
     pub async fn window(
-        &self,
+        &mut self,
         contender: Contender,
         traffic: Traffic,
         requests: usize,
     ) -> Result<Window, Box<dyn Error>> {
-        let harness = &self.edges[&contender];
-        let process = harness.gateway.envoy().id().ok_or("envoy has ended")?;
         let (request, status) = self.request(contender, traffic);
-        let measured = window(process, harness.address(), &request, status, requests).await;
+        let (_, edge) = self.edges.get_mut(&contender).ok_or("no such edge")?;
+        let measured = edge.window(&request, status, requests).await;
         Ok(measured.map_err(|error| format!("{}: {error}", contender.name()))?)
     }
 

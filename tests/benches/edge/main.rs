@@ -1,10 +1,10 @@
 //! What the filter costs: CPU per request and latency of one Envoy worker, side by side with its
 //! yardsticks.
 //!
-//! `make bench` runs it. All edges stand at once and are visited in turn, window by window, so
-//! that what else the machine does falls on all of them; every figure is a ratio inside one
-//! round, and the median over the rounds is reported with its spread. Nothing here asserts a
-//! time.
+//! `make bench` runs it. All edges stand at once, on one CPU that the client does not use, and are
+//! visited in turn, window by window, so that what else the machine does falls on all of them; every
+//! figure is a ratio inside one round, and the median over the rounds is reported with its spread.
+//! Nothing here asserts a time.
 
 mod by_hand;
 mod chart;
@@ -21,10 +21,10 @@ use edges::{Bench, Contender, Traffic};
 use report::{Measured, Report};
 
 /// Requests of one window: few, so that what is compared lies close together in time.
-const REQUESTS: usize = 800;
+const REQUESTS: usize = 200;
 
 /// Rounds, unless `DRILLGATE_BENCH_ROUNDS` says otherwise.
-const ROUNDS: usize = 50;
+const ROUNDS: usize = 200;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -33,11 +33,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Err(_) => ROUNDS,
     };
     eprintln!("    ... starting {} edges", Contender::ALL.len());
-    let bench = Bench::start().await;
+    let mut bench = Bench::start().await?;
     // The first round warms caches and connections up, and is thrown away.
     let mut measured = Vec::new();
     for round in 0..=rounds {
-        eprintln!("    ... round {round} of {rounds}, {REQUESTS} requests a window");
+        if round % 10 == 0 {
+            eprintln!("    ... round {round} of {rounds}, {REQUESTS} requests a window");
+        }
         for traffic in Traffic::ALL {
             for contender in contenders(traffic, round) {
                 let window = bench.window(contender, traffic, REQUESTS).await?;

@@ -22,28 +22,59 @@ pub struct Window {
     pub p99: f64,
 }
 
-/// Sends `count` equal requests, of which each has to be answered with `status`, and sees what they
-/// cost the process of this id.
-///
-/// # Errors
-/// If an answer is another, or the process has ended.
-pub async fn window(
+/// A process that answers at an address, and the connections to it.
+#[derive(Debug)]
+pub struct UnderLoad {
     process: u32,
-    address: SocketAddr,
-    request: &str,
-    status: u16,
-    count: usize,
-) -> Result<Window, load::Failure> {
-    let before = cpu::nanoseconds(process)?;
-    let mut latencies = load::run(address, request, status, count).await?;
-    let used = cpu::nanoseconds(process)? - before;
-    latencies.sort_unstable();
-    let at = |share: f64| latencies[(latencies.len() as f64 * share) as usize].as_secs_f64() * 1e6;
-    Ok(Window {
-        cpu: used as f64 / latencies.len() as f64,
-        p50: at(0.50),
-        p99: at(0.99),
-    })
+    connections: load::Connections,
+}
+
+impl UnderLoad {
+    /// Connects to the process of this id.
+    ///
+    /// # Errors
+    /// If nothing listens at the address.
+    pub async fn connect(process: u32, address: SocketAddr) -> io::Result<UnderLoad> {
+        let connections = load::Connections::open(address).await?;
+        Ok(UnderLoad {
+            process,
+            connections,
+        })
+    }
+
+    /// Gives these processes a CPU of their own, all of them the same, and the client the others, where
+    /// there are several.
+    ///
+    /// # Errors
+    /// If one has ended.
+    pub fn set_apart<'a>(all: impl IntoIterator<Item = &'a UnderLoad>) -> io::Result<()> {
+        let processes: Vec<u32> = all.into_iter().map(|one| one.process).collect();
+        cpu::set_apart(&processes)
+    }
+
+    /// Sends `count` equal requests, of which each has to be answered with `status`, and sees what
+    /// they cost the process.
+    ///
+    /// # Errors
+    /// If an answer is another, or the process has ended.
+    pub async fn window(
+        &mut self,
+        request: &str,
+        status: u16,
+        count: usize,
+    ) -> Result<Window, load::Failure> {
+        let before = cpu::nanoseconds(self.process)?;
+        let mut latencies = self.connections.run(request, status, count).await?;
+        let used = cpu::nanoseconds(self.process)? - before;
+        latencies.sort_unstable();
+        let at =
+            |share: f64| latencies[(latencies.len() as f64 * share) as usize].as_secs_f64() * 1e6;
+        Ok(Window {
+            cpu: used as f64 / latencies.len() as f64,
+            p50: at(0.50),
+            p99: at(0.99),
+        })
+    }
 }
 
 /// A median, and the quartiles around it.
