@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::row::Kind;
 use super::steered::Steered;
 use super::ways::{Kinds, Way};
-use crate::bench::{Spread, Window, window};
+use crate::bench::{Spread, UnderLoad, Window};
 use crate::istio::{Mesh, Stage};
 
 /// Requests of one window.
@@ -114,7 +114,10 @@ async fn measured(stage: &Stage, request: &Request) -> Window {
     }
     text.push_str("\r\n");
     let process = stage.gateway.envoy_id();
-    let measured = window(process, stage.address(), &text, 200, REQUESTS).await;
+    let mut gateway = UnderLoad::connect(process, stage.address())
+        .await
+        .expect("connect to the gateway");
+    let measured = gateway.window(&text, 200, REQUESTS).await;
     measured.unwrap_or_else(|error| panic!("{error}"))
 }
 
