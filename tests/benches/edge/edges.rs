@@ -161,11 +161,28 @@ impl Bench {
         claims.expires_at = Some(claims.issued_at + 3500);
         let valid = gate::signed(&claims);
         let forged = gate::tampered(valid.clone());
-        Ok(Bench {
+        let mut bench = Bench {
             edges,
             valid,
             forged,
-        })
+        };
+        bench.check().await?;
+        Ok(bench)
+    }
+
+    /// That each edge leads drill requests to the sandbox: production, too, would answer with 200.
+    async fn check(&mut self) -> Result<(), Box<dyn Error>> {
+        const REQUESTS: usize = 8;
+        for contender in Contender::ALL {
+            self.window(contender, Traffic::Drill, REQUESTS).await?;
+            let (harness, _) = self.edges.get(&contender).ok_or("no such edge")?;
+            let arrived = harness.sandbox.total();
+            if arrived != REQUESTS as u64 {
+                let name = contender.name();
+                return Err(format!("{name}: {arrived} of {REQUESTS} reached the sandbox").into());
+            }
+        }
+        Ok(())
     }
 
     pub async fn window(
