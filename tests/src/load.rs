@@ -5,7 +5,7 @@ mod visits;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use drill_context::{Claims, HEADER_NAME, TokenType, sign};
 use drillgate::lab::{Connection, Error, Protocol, Request, Response};
@@ -106,6 +106,8 @@ pub struct Sent {
     pub path: String,
     /// What became of it, as [`outcome()`] has it, or [`NOTHING`].
     pub outcome: String,
+    /// How long that took.
+    pub took: Duration,
     /// The stage of the load that it began and ended in; nothing if these are two.
     pub stage: Option<u64>,
 }
@@ -228,6 +230,7 @@ async fn send(shared: Arc<Shared>, client: u64, request: Arc<Maker>) -> Vec<Sent
         let number = shared.sent.fetch_add(1, Ordering::SeqCst);
         let path = format!("/load/{number}/{kind:?}").to_lowercase();
         let began = shared.stage.load(Ordering::SeqCst);
+        let sent_at = Instant::now();
         let outcome = match exchange(&shared, &mut kept, &request(kind, &path)).await {
             Ok(response) => {
                 assert_is_answer_to(&response, &path);
@@ -236,6 +239,7 @@ async fn send(shared: Arc<Shared>, client: u64, request: Arc<Maker>) -> Vec<Sent
             Err(_) if shared.through_gaps => NOTHING.to_owned(),
             Err(error) => panic!("{path} is unanswered: {error}"),
         };
+        let took = sent_at.elapsed();
         let ended = shared.stage.load(Ordering::SeqCst);
         if outcome == NOTHING {
             sleep(AWAY).await;
@@ -246,6 +250,7 @@ async fn send(shared: Arc<Shared>, client: u64, request: Arc<Maker>) -> Vec<Sent
             kind,
             path,
             outcome,
+            took,
             stage: (began == ended).then_some(began),
         });
     }

@@ -6,6 +6,7 @@ use drillgate_tests::istio::{Mesh, Stage};
 use drillgate_tests::load::Visits;
 use serde_json::{Value, json};
 
+use crate::ledger::TIMEOUT;
 use crate::{controller, eventually};
 
 /// How the gateway is described, and what it speaks.
@@ -81,8 +82,7 @@ impl Ground {
 fn drill(stage: &Stage, requests: u32) -> Value {
     let mut drill = stage.scene.drill("orders");
     let route = &mut drill["spec"]["routes"][0];
-    // Long enough for a busy machine: an answer that comes later is no answer.
-    route["timeout"] = json!("5s");
+    route["timeout"] = json!(format!("{}s", TIMEOUT.as_secs()));
     if !stage.is_by_gateway_api() {
         route["retries"] = json!({"attempts": 0});
     }
