@@ -17,7 +17,7 @@ pub(crate) fn host_of(authority: &[u8]) -> Result<String, Refusal> {
     let (name, port) = authority.split_at(colon.unwrap_or(authority.len()));
     let name = name.strip_suffix(b".").unwrap_or(name);
     let port_holds = port.split_first().is_none_or(|(_, port)| is_port(port));
-    if !port_holds || name.len() > MAX_HOST_BYTES || !name.split(|b| *b == b'.').all(is_label) {
+    if !port_holds || name.len() > MAX_HOST_BYTES || !is_name(name) {
         return Err(Refusal::BadAuthority);
     }
     String::from_utf8(name.to_ascii_lowercase()).map_err(|_| Refusal::BadAuthority)
@@ -47,8 +47,13 @@ fn is_port(port: &[u8]) -> bool {
     (1..=5).contains(&port.len()) && port.iter().all(u8::is_ascii_digit)
 }
 
+/// Whether these are the labels of a DNS name, without a trailing dot. Its length is not looked at.
+pub(crate) fn is_name(name: &[u8]) -> bool {
+    name.split(|b| *b == b'.').all(is_label)
+}
+
 /// A label of a DNS name. The underscore is no host name's, but it is in use.
-pub(crate) fn is_label(label: &[u8]) -> bool {
+fn is_label(label: &[u8]) -> bool {
     let of_label = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     (1..=63).contains(&label.len()) && label.iter().all(of_label)
 }

@@ -40,7 +40,7 @@ use std::rc::Rc;
 
 use drill_context::{DrillId, KeyId, Keyring, Limits, Reason, json, verify};
 
-use crate::authority::is_label;
+use crate::authority::is_name;
 use crate::baggage;
 use crate::cache::{Authentic, TokenCache};
 use crate::host::LogLevel;
@@ -188,7 +188,7 @@ fn domain(members: &mut Members) -> Result<String, ConfigError> {
     let domain = members.text("domain")?;
     let domain = domain.unwrap_or_else(|| "drill.internal".to_owned());
     let lower = domain.bytes().all(|b| !b.is_ascii_uppercase());
-    if domain.len() > 128 || !lower || !domain.as_bytes().split(|b| *b == b'.').all(is_label) {
+    if domain.len() > 128 || !lower || !is_name(domain.as_bytes()) {
         return Err(members.wrong(
             "domain",
             "must be a DNS name in lower case, without a trailing dot",
