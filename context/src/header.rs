@@ -28,11 +28,11 @@ pub fn single_value<'a>(values: impl IntoIterator<Item = &'a [u8]>) -> Result<&'
         return Err(Reason::DuplicateHeader);
     };
     let value = trim(value);
-    if value.len() > MAX_VALUE_BYTES {
-        return Err(Reason::TooLarge);
-    }
     if value.contains(&b',') {
         return Err(Reason::DuplicateHeader);
+    }
+    if value.len() > MAX_VALUE_BYTES {
+        return Err(Reason::TooLarge);
     }
     if value.is_empty() || !value.is_ascii() {
         return Err(Reason::Malformed);
@@ -75,6 +75,16 @@ mod tests {
         for empty in [b"".as_slice(), b" ", b"\t\t"] {
             assert_eq!(single_value([empty]), Err(Reason::Malformed));
         }
+    }
+
+    #[test]
+    fn two_that_were_joined_are_two_however_long_they_are() {
+        let half = "a".repeat(MAX_VALUE_BYTES - 1);
+        let joined = format!("{half},{half}");
+        assert_eq!(
+            single_value([joined.as_bytes()]),
+            Err(Reason::DuplicateHeader)
+        );
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Every reason, in the order in which the verifier looks.
+    /// Every reason, mostly in the order in which the verifier looks.
     pub const ALL: [Reason; 15] = [
         Reason::DuplicateHeader,
         Reason::TooLarge,

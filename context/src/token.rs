@@ -72,7 +72,7 @@ impl Verified {
 /// Claims are not looked at: that is for [`Verified::claims`], once the signature holds.
 ///
 /// # Errors
-/// The first [`Reason`] found, in the order of [`Reason::ALL`].
+/// The [`Reason`]; where there are several, in general the first of [`Reason::ALL`].
 pub fn verify(value: &str, keyring: &Keyring) -> Result<Verified, Reason> {
     let jws = Jws::parse(value)?;
     let typ = jws.typ().ok_or(Reason::WrongType)?;
