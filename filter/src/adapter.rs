@@ -1,6 +1,8 @@
 //! The filter bound to proxy-wasm: hostcalls on one side, callbacks on the other.
 //!
-//! `hostcalls` are called directly: the SDK's own context methods unwrap.
+//! `hostcalls` are called directly: the SDK's own context methods unwrap. A status that the ABI
+//! does not foresee for a call ends the VM in the SDK itself, before it could be an error here; then
+//! the gateway's native policy stands, as for any trap.
 
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
@@ -23,6 +25,12 @@ proxy_wasm::main! {{
 struct Plugin {
     gate: Option<Rc<Gate>>,
     metrics: Rc<Metrics>,
+}
+
+thread_local! {
+    /// Once for a VM, which many configurations come and go in: Envoy keeps what was defined as long
+    /// as the VM, also if it was defined before.
+    static METRICS: Rc<Metrics> = Rc::new(Metrics::define());
 }
 
 #[derive(Default)]
@@ -52,7 +60,7 @@ impl Context for Plugin {}
 
 impl RootContext for Plugin {
     fn on_configure(&mut self, size: usize) -> bool {
-        self.metrics = Rc::new(Metrics::define());
+        self.metrics = METRICS.try_with(Rc::clone).unwrap_or_default();
         let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
         let text = text.ok().flatten().unwrap_or_default();
         match Gate::parse(&text, |name| std::env::var(name).ok()) {
@@ -164,6 +172,10 @@ impl Host for Proxy {
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
         hostcalls::set_map_value_bytes(MapType::HttpResponseHeaders, name, Some(value))
             .map_err(host_error)
+    }
+
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError> {
+        hostcalls::remove_map_value(MapType::HttpResponseHeaders, name).map_err(host_error)
     }
 
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {

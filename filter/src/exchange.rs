@@ -202,8 +202,10 @@ fn steer(
     host.clear_route_cache()
 }
 
-/// Turns the proxy's own failure reply (a 504 of a hung sandbox, a 404 of a missing route)
-/// into the one answer that a drill client has to know.
+/// Turns the proxy's own failure reply (a 504 of a hung sandbox, a 404 of a missing route, a
+/// redirect to HTTPS) into the one answer that a drill client has to know.
+///
+/// A redirect names the authority that the request was steered by: the route key is in it.
 fn say_unreachable(host: &impl Host, grpc: bool) {
     let status = GRPC_UNAVAILABLE.to_string();
     let headers: &[(&str, &[u8])] = if grpc {
@@ -217,16 +219,16 @@ fn say_unreachable(host: &impl Host, grpc: bool) {
     for (name, value) in headers {
         let _ = host.set_response_header(name, value);
     }
+    let _ = host.remove_response_header("location");
 }
 
+/// As Envoy itself tells: it gives an answer of its own the form of gRPC by the same rule, and a
+/// status that only one of the two takes for gRPC's would be a 200 to the client.
 fn is_grpc(headers: &Headers) -> bool {
-    values(headers, "content-type").any(|value| {
-        let (subtype, rest) = value
-            .split_at_checked(b"application/grpc".len())
-            .unwrap_or((value, b""));
-        subtype.eq_ignore_ascii_case(b"application/grpc")
-            && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
-    })
+    let rest = |value| <[u8]>::strip_prefix(value, b"application/grpc");
+    values(headers, "content-type")
+        .filter_map(rest)
+        .any(|rest| matches!(rest.first(), None | Some(b'+')))
 }
 
 #[cfg(test)]

@@ -44,6 +44,9 @@ pub trait Host {
     /// Replaces every value of a response header by this one.
     fn set_response_header(&self, name: &str, value: &[u8]) -> Result<(), HostError>;
 
+    /// Removes every value of a response header.
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError>;
+
     /// A property of the stream, such as `response.code_details`; `None` when it has none.
     fn property(&self, path: &[&str]) -> Option<Vec<u8>>;
 

@@ -123,6 +123,12 @@ impl Host for MockHost {
         Ok(())
     }
 
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError> {
+        self.call("remove_response_header")?;
+        self.response.borrow_mut().retain(|(held, _)| held != name);
+        Ok(())
+    }
+
     fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
         self.call("property").ok()?;
         self.properties.get(&path.join(".")).cloned()

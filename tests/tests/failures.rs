@@ -97,6 +97,19 @@ async fn a_sandbox_that_hangs() {
 }
 
 #[tokio::test]
+async fn a_sandbox_that_hangs_is_a_503_to_what_only_resembles_grpc() {
+    let harness = gate::gate(|edge| edge.drills[0].timeout = SHORT).await;
+    harness.sandbox.behave(Behaviour::Hang);
+    for content_type in ["application/grpc;x=y", "Application/gRPC"] {
+        let request = gate::drill_request("/orders")
+            .by(Protocol::Http2)
+            .with(Method::POST, [0; 5].as_slice())
+            .header("content-type", content_type);
+        assert_http(&harness.send(&request).await);
+    }
+}
+
+#[tokio::test]
 async fn a_sandbox_that_hangs_at_each_try() {
     let harness = gate::gate(|edge| edge.drills[0].retries.per_try = SHORT).await;
     harness.sandbox.behave(Behaviour::Hang);

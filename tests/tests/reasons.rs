@@ -180,6 +180,17 @@ async fn each_refusal_of_a_grpc_request_is_permission_denied() {
         assert_eq!(response.header("grpc-status"), Some("7"), "{code}");
         assert_eq!(response.header("x-drill-verdict"), Some(code));
     }
+    // What Envoy itself does not take for gRPC would be a plain 200 to the client.
+    for other in ["application/grpc;x=y", "Application/gRPC"] {
+        let request = Request::get(HOST, "/")
+            .by(Protocol::Http2)
+            .with(Method::POST, "")
+            .header("content-type", other)
+            .header(HEADER_NAME, "guess");
+        let response = harness.send(&request).await;
+        assert_eq!(response.status, 403, "{other}");
+        assert_eq!(response.header("grpc-status"), None, "{other}");
+    }
     let refused = check_health(harness.address(), HOST, Some("guess"), "sandbox").await;
     let status = refused.unwrap_err();
     assert_eq!(status.code(), tonic::Code::PermissionDenied);

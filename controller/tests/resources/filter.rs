@@ -55,6 +55,9 @@ impl Host for Request {
     fn set_response_header(&self, _: &str, _: &[u8]) -> Result<(), HostError> {
         Ok(())
     }
+    fn remove_response_header(&self, _: &str) -> Result<(), HostError> {
+        Ok(())
+    }
     fn property(&self, _: &[&str]) -> Option<Vec<u8>> {
         None
     }

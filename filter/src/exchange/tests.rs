@@ -397,11 +397,7 @@ fn every_failure_reply_of_the_proxy_becomes_503_sandbox_unreachable() {
 
 #[test]
 fn a_grpc_client_gets_a_grpc_status() {
-    for content_type in [
-        "application/grpc",
-        "application/grpc+proto",
-        "Application/gRPC;x=y",
-    ] {
+    for content_type in ["application/grpc", "application/grpc+proto"] {
         let host = request("forged").with_header("content-type", content_type);
         assert_eq!(run(&host).1, Flow::Stop);
         let replies = host.replies.borrow();
@@ -420,10 +416,17 @@ fn a_grpc_client_gets_a_grpc_status() {
         assert_eq!(host.response_values(":status"), ["200"]);
         assert_eq!(host.response_values("grpc-status"), ["14"]);
     }
+}
+
+/// Envoy takes none of these for gRPC, and answers them by an HTTP status itself.
+#[test]
+fn what_the_proxy_does_not_take_for_grpc_gets_an_http_status() {
     for other in [
         "application/grpc-web",
         "application/json",
         "application/grpcx",
+        "application/grpc;x=y",
+        "Application/gRPC",
     ] {
         let host = request("forged").with_header("content-type", other);
         assert_eq!(run(&host).1, Flow::Stop);
@@ -431,7 +434,35 @@ fn a_grpc_client_gets_a_grpc_status() {
             matches!(host.replies.borrow()[0], Reply::Http { status: 403, .. }),
             "{other}"
         );
+
+        let host = valid()
+            .with_header("content-type", other)
+            .with_property("response.code_details", "response_timeout")
+            .with_response_header(":status", "504");
+        let (mut exchange, _) = run(&host);
+        exchange.on_response(&host);
+        assert_eq!(host.response_values(":status"), ["503"], "{other}");
     }
+}
+
+#[test]
+fn a_redirect_of_the_proxys_own_does_not_tell_the_drills_host() {
+    let host = valid()
+        .with_property("response.code_details", "direct_response")
+        .with_response_header(":status", "301")
+        .with_response_header("location", "https://orders.example.com.key.drill.internal/");
+    let (mut exchange, _) = run(&host);
+    exchange.on_response(&host);
+    assert_eq!(host.response_values(":status"), ["503"]);
+    assert!(host.response_values("location").is_empty());
+
+    let host = valid()
+        .with_property("response.code_details", "via_upstream")
+        .with_response_header("location", "/elsewhere");
+    let (mut exchange, _) = run(&host);
+    exchange.on_response(&host);
+    let left = host.response_values("location");
+    assert_eq!(left, ["/elsewhere"], "the sandbox's own is left alone");
 }
 
 #[test]

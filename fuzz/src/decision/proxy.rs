@@ -45,6 +45,7 @@ impl Proxy {
             response: RefCell::new(vec![
                 (":status".to_owned(), b"200".to_vec()),
                 ("x-drill-verdict".to_owned(), b"forged".to_vec()),
+                ("location".to_owned(), b"elsewhere".to_vec()),
             ]),
             details: request.details.bytes(),
             faults: request.faults.clone(),
@@ -131,6 +132,14 @@ impl Host for Proxy {
         let (done, result) = self.call("set_response_header");
         if done {
             replace(&self.response, name, value);
+        }
+        result
+    }
+
+    fn remove_response_header(&self, name: &str) -> Result<(), HostError> {
+        let (done, result) = self.call("remove_response_header");
+        if done {
+            self.response.borrow_mut().retain(|(held, _)| held != name);
         }
         result
     }

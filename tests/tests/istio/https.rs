@@ -8,7 +8,7 @@ use drillgate_tests::istio::{Certificates, Mesh, Stage, TlsBridge, drill_request
 use drillgate_tests::traffic::outcome;
 use serde_json::{Value, json};
 
-use crate::ledger::ROUTED;
+use crate::ledger::{ROUTED, UNREACHABLE};
 use crate::{Ending, eventually, started, with_controller};
 
 const HOSTS: [&str; 2] = ["orders.example.com", "other.example.com"];
@@ -107,6 +107,32 @@ async fn a_drill_by_https_is_as_one_by_http_and_no_name_in_the_handshake_leads_p
     assert_eq!(stage.production.drill_requests(), 0);
     let plain = Request::get(HOSTS[0], "/");
     assert_eq!(sent(&plain, way.address).await, "200 production");
+}
+
+/// Envoy leads to HTTPS by the host as the filter has changed it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_to_https_is_a_503_to_a_drill_and_does_not_tell_its_host() {
+    let stage = started().await;
+    stage.install(stage.gate()).await;
+    let id = stage.drill().await;
+    stage.until(&drill_request(&id), ROUTED).await;
+    let mut gateway = stage.istio_gateway(json!(["*"]));
+    gateway["spec"]["servers"][0]["tls"] = json!({"httpsRedirect": true});
+    stage.scene.apply(gateway).await;
+
+    stage.until(&drill_request(&id), UNREACHABLE).await;
+    let answer = stage.send(&drill_request(&id)).await;
+    assert_eq!(answer.header("location"), None);
+    let own = stage.drills_host().await;
+    let said = format!("{answer:?}");
+    assert!(!said.contains(&own), "{own} in {said}");
+    let plain = stage.send(&Request::get(HOSTS[0], "/")).await;
+    assert_eq!(plain.status, 301);
+    assert_eq!(
+        plain.header("location"),
+        Some("https://orders.example.com/")
+    );
+    assert_eq!(stage.production.drill_requests(), 0);
 }
 
 /// istiod hands the certificate to the gateway, which asks for it as the service account that it is.
