@@ -103,7 +103,10 @@ fn tells_who_answered(exchanged: &Exchanged) {
     assert_eq!(one("x-drill-verdict"), "sandbox-unreachable");
     // As Envoy tells, which has given its own answer the form of one or the other.
     let is_grpc = |of: &&[u8]| *of == b"application/grpc" || of.starts_with(b"application/grpc+");
-    if values(&exchanged.steered, "content-type").iter().any(is_grpc) {
+    if values(&exchanged.steered, "content-type")
+        .iter()
+        .any(is_grpc)
+    {
         assert_eq!(one("grpc-status"), "14");
     } else {
         assert_eq!(one(":status"), "503");
