@@ -28,6 +28,23 @@ async fn flyways_table_by_hand_from_its_documentation_shows_the_version_and_what
 }
 
 #[tokio::test]
+async fn a_table_of_many_migrations_is_read_whole() {
+    for kind in ENGINES {
+        let pair = Pair::new(kind);
+        let rows: Vec<String> = (1..=1500).map(|version| format!("('{version}')")).collect();
+        pair.in_sandbox(&format!(
+            "CREATE TABLE schema_migrations (version VARCHAR(50) NOT NULL PRIMARY KEY);
+             INSERT INTO schema_migrations VALUES {};",
+            rows.join(", ")
+        ));
+        let scene = Scene::of(pair);
+        scene
+            .passes("schemaVersion: {database: copy, tool: Rails, expected: '1500'}")
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn golang_migrates_table_by_hand_shows_the_version_and_that_it_is_dirty() {
     for kind in ENGINES {
         let pair = Pair::new(kind);

@@ -42,17 +42,28 @@ impl Identity {
         }
     }
 
-    /// Whether it is the same server, whatever the database.
+    /// Whether it is the same server, whatever the database. What only one of two users is let to
+    /// know tells no two servers apart.
     pub(super) fn is_same_server(&self, other: &Identity) -> bool {
         match (&self.server, &other.server) {
+            (
+                Server::PostgreSql { system, started },
+                Server::PostgreSql {
+                    system: theirs,
+                    started: then,
+                },
+            ) => may_be_equal(system, theirs) && started == then,
             (
                 Server::MySql { facts, started },
                 Server::MySql {
                     facts: theirs,
                     started: then,
                 },
-            ) => facts == theirs && started.abs_diff(*then) <= 2,
-            (ours, theirs) => ours == theirs,
+            ) => {
+                let mut facts = facts.iter().zip(theirs);
+                facts.all(|(fact, other)| may_be_equal(fact, other)) && started.abs_diff(*then) <= 2
+            }
+            _ => false,
         }
     }
 
@@ -104,6 +115,11 @@ async fn mysql(reader: &mut Reader<'_>) -> Result<Identity, Failure> {
     })
 }
 
+/// Whether two facts agree, or one of them is not known.
+fn may_be_equal(fact: &str, other: &str) -> bool {
+    fact.is_empty() || other.is_empty() || fact == other
+}
+
 fn first(rows: &[Vec<Option<String>>], column: usize) -> String {
     let cell = rows.first().and_then(|row| row.get(column)).cloned();
     cell.flatten().unwrap_or_default()
@@ -141,6 +157,18 @@ mod tests {
         assert!(production.is_same(&production.clone()));
         let beside = postgres("7301", "2026-11-01 10:00:00.123456+00", "orders_dr");
         assert!(!production.is_same(&beside) && production.is_same_server(&beside));
+    }
+
+    #[test]
+    fn a_server_is_the_same_to_a_user_who_may_not_ask_for_all_of_it() {
+        let started = "2026-11-01 10:00:00.123456+00";
+        let ours = postgres("7301", started, "orders");
+        let unknown = postgres("", started, "orders");
+        assert!(ours.is_same(&unknown) && unknown.is_same(&ours));
+        let later = postgres("", "2026-11-27 02:00:00.654321+00", "orders");
+        assert!(!ours.is_same_server(&later));
+        assert!(mysql("mysql-0", 1000).is_same(&mysql("", 1000)));
+        assert!(!ours.is_same_server(&mysql("mysql-0", 1000)));
     }
 
     #[test]

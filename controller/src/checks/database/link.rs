@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, MySql, Postgres, Row};
 
 use super::connect::Connection;
 use super::failure::Failure;
-use super::rows::{Table, Unanswered, rows};
+use super::rows::{Bounds, Table, Unanswered, rows};
 use crate::api::{Database, Engine};
 
 /// A connection that only reads.
@@ -78,13 +78,27 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// What the database says, or that it yields too much.
     pub async fn ask(&mut self, query: &str) -> Result<Table, Failure> {
+        self.read(query, Bounds::WRITTEN).await
+    }
+
+    /// The same of a query for the rows of a migration tool's table, of which there may be many.
+    ///
+    /// # Errors
+    /// As [`Reader::ask`].
+    pub async fn ask_migrations(&mut self, query: &str) -> Result<Table, Failure> {
+        self.read(query, Bounds::MIGRATIONS).await
+    }
+
+    async fn read(&mut self, query: &str, bounds: Bounds) -> Result<Table, Failure> {
         let link = &mut self.0;
         for statement in begin(link.database.engine, link.limit) {
             link.run(&statement).await?;
         }
         let asked = match &mut link.connection {
-            Connection::PostgreSql(link) => rows::<Postgres>(link, Engine::PostgreSQL, query).await,
-            Connection::MySql(link) => rows::<MySql>(link, Engine::MySQL, query).await,
+            Connection::PostgreSql(link) => {
+                rows::<Postgres>(link, Engine::PostgreSQL, query, bounds).await
+            }
+            Connection::MySql(link) => rows::<MySql>(link, Engine::MySQL, query, bounds).await,
         };
         let ended = link.run("ROLLBACK").await;
         let table = asked.map_err(|error| match error {

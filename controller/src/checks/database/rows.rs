@@ -8,10 +8,27 @@ use sqlx::{
 
 use crate::api::Engine;
 
-/// The most rows that a query may yield.
-pub(super) const MAX_ROWS: usize = 1000;
-/// The most text that a query may yield, in bytes.
-const MAX_BYTES: usize = 1024 * 1024;
+/// How much a query may yield.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    rows: usize,
+    /// Of all its text.
+    bytes: usize,
+}
+
+impl Bounds {
+    /// Of a query that somebody has written: it can count, or pick.
+    pub const WRITTEN: Bounds = Bounds {
+        rows: 1000,
+        bytes: 1024 * 1024,
+    };
+    /// Of a migration tool's table, where each row is a migration and all of them count.
+    pub const MIGRATIONS: Bounds = Bounds {
+        rows: 100_000,
+        bytes: 16 * 1024 * 1024,
+    };
+}
+
 /// The longest text of one cell, in characters. The server cuts what is longer.
 const MAX_CELL: usize = 64 * 1024;
 
@@ -71,6 +88,7 @@ pub(super) async fn rows<DB>(
     link: &mut DB::Connection,
     engine: Engine,
     query: &str,
+    bounds: Bounds,
 ) -> Result<Table, Unanswered>
 where
     DB: Database,
@@ -88,7 +106,12 @@ where
         let why = "the query yields no columns: write a SELECT";
         return Err(Unanswered::Sentence(why.to_owned()));
     }
-    let bounded = sqlx::query(AssertSqlSafe(bounded(engine, query, types.len())));
+    let bounded = sqlx::query(AssertSqlSafe(bounded(
+        engine,
+        query,
+        types.len(),
+        bounds.rows,
+    )));
     let mut table = Table {
         types,
         rows: Vec::new(),
@@ -99,7 +122,7 @@ where
         let row = texts(&row)?;
         size += row.iter().flatten().map(String::len).sum::<usize>();
         table.rows.push(row);
-        check_bounds(&table, size)?;
+        check_bounds(&table, size, bounds)?;
     }
     Ok(table)
 }
@@ -114,12 +137,13 @@ where
     cells.map(|index| row.try_get_unchecked(index)).collect()
 }
 
-fn check_bounds(table: &Table, size: usize) -> Result<(), Unanswered> {
+fn check_bounds(table: &Table, size: usize, bounds: Bounds) -> Result<(), Unanswered> {
+    let Bounds { rows, bytes } = bounds;
     let newest = table.rows.last().into_iter().flatten().flatten();
-    let why = if table.rows.len() > MAX_ROWS {
-        format!("the query yields more than {MAX_ROWS} rows: let it count or pick")
-    } else if size > MAX_BYTES {
-        format!("the query yields more than {MAX_BYTES} bytes: let it yield less")
+    let why = if table.rows.len() > rows {
+        format!("the query yields more than {rows} rows: let it count or pick")
+    } else if size > bytes {
+        format!("the query yields more than {bytes} bytes: let it yield less")
     } else if newest
         .into_iter()
         .any(|cell| cell.chars().count() > MAX_CELL)
@@ -133,7 +157,7 @@ fn check_bounds(table: &Table, size: usize) -> Result<(), Unanswered> {
 
 /// `query` with texts of bounded length in place of its columns, and a bounded number of rows. (The
 /// line break ends a comment at its end.)
-fn bounded(engine: Engine, query: &str, columns: usize) -> String {
+fn bounded(engine: Engine, query: &str, columns: usize, rows: usize) -> String {
     let names: Vec<String> = (1..=columns).map(|number| format!("c{number}")).collect();
     let longest = MAX_CELL + 1;
     let text = |name: &String| match engine {
@@ -145,13 +169,13 @@ fn bounded(engine: Engine, query: &str, columns: usize) -> String {
         "WITH q ({}) AS ({query}\n) SELECT {} FROM q LIMIT {}",
         names.join(", "),
         texts.join(", "),
-        MAX_ROWS + 1
+        rows + 1
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_BYTES, MAX_CELL, MAX_ROWS, Table, Unanswered, bounded, check_bounds};
+    use super::{Bounds, MAX_CELL, Table, Unanswered, bounded, check_bounds};
     use crate::api::Engine;
 
     fn table(rows: &[&[Option<&str>]]) -> Table {
@@ -169,11 +193,11 @@ mod tests {
     fn a_query_is_put_where_it_cannot_be_more_than_a_query() {
         let query = "select a, a from t -- all";
         assert_eq!(
-            bounded(Engine::PostgreSQL, query, 2),
+            bounded(Engine::PostgreSQL, query, 2, 1000),
             "WITH q (c1, c2) AS (select a, a from t -- all\n) \
              SELECT left(c1::text, 65537), left(c2::text, 65537) FROM q LIMIT 1001"
         );
-        let mysql = bounded(Engine::MySQL, query, 1);
+        let mysql = bounded(Engine::MySQL, query, 1, 1000);
         assert!(mysql.contains("LEFT(CAST(c1 AS CHAR), 65537)"), "{mysql}");
     }
 
@@ -192,13 +216,14 @@ mod tests {
 
     #[test]
     fn too_much_is_told_and_not_cut() {
-        let refused = |table: &Table, size| match check_bounds(table, size) {
+        let bounds = Bounds::WRITTEN;
+        let refused = |table: &Table, size| match check_bounds(table, size, bounds) {
             Err(Unanswered::Sentence(why)) => why,
             other => format!("{other:?}"),
         };
-        let many = table(&vec![&[None][..]; MAX_ROWS + 1]);
+        let many = table(&vec![&[None][..]; bounds.rows + 1]);
         assert!(refused(&many, 0).contains("more than 1000 rows"));
-        assert!(refused(&table(&[]), MAX_BYTES + 1).contains("bytes"));
+        assert!(refused(&table(&[]), bounds.bytes + 1).contains("bytes"));
         let long = "x".repeat(MAX_CELL + 1);
         assert!(refused(&table(&[&[Some(&long)]]), 0).contains("characters"));
     }

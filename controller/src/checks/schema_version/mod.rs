@@ -42,7 +42,7 @@ async fn state(check: &SchemaVersionCheck, reader: &mut Reader<'_>) -> Result<St
     let engine = reader.database().engine;
     let table = tool.table(engine, check.table.as_deref());
     let query = tool.query(engine, &table);
-    let rows = match reader.ask(&query).await {
+    let rows = match reader.ask_migrations(&query).await {
         Ok(found) => found.rows,
         Err(failure) if failure.reason == Reason::NotThere => {
             return Err(format!(

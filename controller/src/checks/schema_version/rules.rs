@@ -1,6 +1,7 @@
 //! What the rows of a tool's table mean.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::api::MigrationTool;
 
@@ -60,7 +61,7 @@ fn flyway(rows: &[Row]) -> Result<State, String> {
     let mut rows: Vec<(i64, &Row)> = with_numbers(rows)?;
     rows.sort_by_key(|(rank, _)| *rank);
     let mut state = State::default();
-    let mut applied: Vec<&str> = Vec::new();
+    let mut is_applied: BTreeMap<&str, bool> = BTreeMap::new();
     for (_, row) in rows {
         let (version, kind) = (cell(row, 1), cell(row, 3));
         if !is_true(cell(row, 4)) {
@@ -70,12 +71,15 @@ fn flyway(rows: &[Row]) -> Result<State, String> {
             ));
             continue;
         }
-        applied.retain(|earlier| *earlier != version);
-        if !version.is_empty() && !kind.starts_with("UNDO") && kind != "DELETE" {
-            applied.push(version);
+        // A repeatable one has no version.
+        if !version.is_empty() {
+            is_applied.insert(version, !kind.starts_with("UNDO") && kind != "DELETE");
         }
     }
-    let newest = applied.into_iter().max_by(|a, b| by_parts(a, b));
+    let applied = is_applied.into_iter().filter(|(_, is_applied)| *is_applied);
+    let newest = applied
+        .map(|(version, _)| version)
+        .max_by(|a, b| by_parts(a, b));
     state.newest = newest.map(str::to_owned);
     Ok(state)
 }
