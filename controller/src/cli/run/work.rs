@@ -191,9 +191,15 @@ impl Work<'_> {
         match checked.stopped {
             Some(Stop::Signal) => return Err(crate::oneshot::Error::Interrupted.into()),
             Some(Stop::TimeOver) => {
-                self.progress.say(
-                    "the drill's time is over before its checks have ended: give it a longer ttl",
+                let command = match self.args.command.is_empty() {
+                    true => "",
+                    false => ", and the command was not run",
+                };
+                let said = format!(
+                    "the drill's time is over before its checks have ended{command}: give it a longer ttl"
                 );
+                self.progress.say(&said);
+                told.recording.failed(said);
                 return Ok(TIME_OVER);
             }
             None if failed.is_empty() => return Ok(0),
