@@ -100,6 +100,60 @@ async fn a_command_that_does_not_heed_the_signal_is_killed_at_the_second_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_told_to_end_has_not_passed_although_its_command_ends_with_0() {
+    let desk = Desk::gated().await;
+    let mut drill = desk.scene.drill("orders");
+    let polite = "trap 'exit 0' TERM; touch ready; while true; do sleep 0.1; done";
+    let arguments = [
+        "run",
+        "-f",
+        "drill.yaml",
+        "--evidence",
+        "evidence",
+        "--",
+        "sh",
+        "-c",
+        polite,
+    ];
+    for checks in ["true", "false"] {
+        drill["spec"]["checks"] = json!([{"name": "one", "command": {"argv": [checks]}}]);
+        desk.write("drill.yaml", &drill);
+        let child = desk.start(&arguments);
+        let ready = desk.folder.path().join("ready");
+        eventually("the command runs", async || ready.exists()).await;
+        signal(&child, "TERM").await;
+        let done = finish(child).await;
+        done.assert(143)
+            .says("the command ended with 0")
+            .says("nothing is left");
+        assert!(desk.failures("evidence").contains(&"interrupted".into()));
+        std::fs::remove_file(ready).expect("it is ours");
+        std::fs::remove_dir_all(desk.folder.path().join("evidence")).expect("it is ours");
+    }
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_after_the_commands_end_does_not_keep_the_drill_but_fails_the_run() {
+    let mut desk = Desk::gated().await;
+    let plane = ControlPlane::shared().await;
+    let proxy = Proxy::start(plane, ADMIN).await;
+    desk.kubeconfig = proxy.kubeconfig();
+    let is_taken_away = |call: &Call| call.method == "DELETE";
+    let mut hold = proxy.hold_at(1, Moment::Before, is_taken_away);
+    let arguments = "run -f drill.yaml --evidence evidence -- true";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let child = desk.start(&arguments);
+    hold.reached().await;
+    signal(&child, "TERM").await;
+    sleep(Duration::from_millis(300)).await;
+    hold.release();
+    finish(child).await.assert(143).says("nothing is left");
+    assert_eq!(desk.failures("evidence"), ["interrupted"]);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_interrupted_while_it_comes_up_leaves_nothing() {
     let mut desk = Desk::gated().await;
     let plane = ControlPlane::shared().await;

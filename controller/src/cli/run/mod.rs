@@ -242,7 +242,7 @@ async fn up_and_down(
         }
         told.recording.counted(&controls.counts());
     }
-    (outcome, left)
+    (outcome.and_then(|code| signals.heeded(code)), left)
 }
 
 /// What is told of a run in files.
