@@ -313,6 +313,37 @@ async fn what_cannot_be_taken_away_is_told_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_cannot_be_written_hide_neither_the_outcome_nor_what_is_left() {
+    let mut desk = Desk::gated().await;
+    let files = "run -f drill.yaml --evidence evidence --summary none/summary.json -- sh -c";
+    let files: Vec<&str> = files.split(' ').collect();
+    // The folder was free when the run began.
+    for (ending, code) in [("exit 7", 7), ("exit 0", 125)] {
+        let script = format!("mkdir -p evidence && touch evidence/other && {ending}");
+        let done = desk.run(&[&files[..], &[script.as_str()]].concat()).await;
+        done.assert(code)
+            .says("evidence is never overwritten")
+            .says("none/summary.json cannot be written");
+        std::fs::remove_dir_all(desk.folder.path().join("evidence")).expect("it is ours");
+    }
+
+    let plane = ControlPlane::shared().await;
+    let proxy = Proxy::start(plane, ADMIN).await;
+    desk.kubeconfig = proxy.kubeconfig();
+    proxy.fail(Fault::Status(StatusCode::FORBIDDEN), |call| {
+        call.method == "DELETE"
+    });
+    let done = desk.run(&[&files[..], &["exit 7"]].concat()).await;
+    done.assert(125)
+        .says("none/summary.json cannot be written")
+        .says("`drillgate stop ");
+    proxy.heal();
+    let stop = ["stop", "orders", "--namespace", &desk.scene.sandbox];
+    desk.run(&stop).await.assert(0);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_summary_says_what_happened() {
     let desk = Desk::gated().await;
     let arguments = [
