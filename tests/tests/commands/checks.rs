@@ -198,3 +198,46 @@ async fn ctrl_c_and_the_drills_end_stop_the_checks_and_take_the_drill_away() {
     assert!(!desk.folder.path().join("ran").exists());
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drill_whose_time_was_over_too_early_has_not_passed_though_no_required_check_failed() {
+    let desk = Desk::gated().await;
+    let informative = |name, script| {
+        let mut check = shell(name, script);
+        check["severity"] = json!("Informative");
+        check["retry"] = json!({"for": "10m", "interval": "1s", "maxInterval": "1s"});
+        check
+    };
+    let run = [&CHECKED[..], &EVIDENCE, &["--ttl", "3s"]].concat();
+    let with_command = [&run[..], &["--", "touch", "ran"]].concat();
+    let whole = "the drill's time is over before its checks have ended";
+    for (last, run, why) in [
+        // Cut off within a try, or between two of them: the last one, or one before it.
+        (vec![informative("hangs", "sleep 60")], &run, whole),
+        (vec![informative("retries", "exit 1")], &run, whole),
+        (
+            vec![
+                informative("retries", "exit 1"),
+                informative("waits", "true"),
+            ],
+            &with_command,
+            "and the command was not run",
+        ),
+        (
+            vec![informative("retries", "exit 1")],
+            &with_command,
+            "and the command was not run",
+        ),
+    ] {
+        let checks = [vec![shell("good", "true")], last].concat();
+        desk.checked(json!(checks), json!({}));
+        let done = desk.run(run).await;
+        done.assert(124).says("check good passed").says(why);
+        let report = desk.report();
+        assert_eq!(report["verdict"], "failed", "{report}");
+        let failures = report["failures"].to_string();
+        assert!(failures.contains(why), "{failures}");
+    }
+    assert!(!desk.folder.path().join("ran").exists());
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}

@@ -1,10 +1,11 @@
 //! A run in front of a real Envoy with the real filter. The test stands in for istiod: it hands on
 //! what stands in the cluster.
 
+use drillgate_tests::control_plane::hand_on;
 use drillgate_tests::{Harness, module};
 use serde_json::{Value, json};
 
-use crate::Desk;
+use crate::{Desk, eventually, finish, signal};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_reaches_the_sandbox_through_the_proxy_and_production_sees_nothing_of_it() {
@@ -68,5 +69,40 @@ async fn a_command_is_not_run_where_the_edge_does_not_come_up() {
         .says("the edge did not run with the drill in time")
         .says("nothing is left");
     assert!(!desk.folder.path().join("ran").exists());
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sandbox_is_not_taken_away_on_purpose_once_the_run_was_told_to_end() {
+    let desk = Desk::new().await;
+    let mut harness =
+        Harness::start(|edge| edge.filter = module(drillgate_tests::gate::good(1))).await;
+    desk.probe(&harness);
+    desk.install_within("0s").await;
+    let polite = "trap 'exit 0' TERM; touch ready; while true; do sleep 0.1; done";
+    let arguments = [
+        "run",
+        "-f",
+        "drill.yaml",
+        "--disruption",
+        "sandbox",
+        "--",
+        "sh",
+        "-c",
+        polite,
+    ];
+    let ready = desk.folder.path().join("ready");
+    let run = async {
+        let child = desk.start(&arguments);
+        eventually("the command runs", async || ready.exists()).await;
+        signal(&child, "TERM").await;
+        finish(child).await
+    };
+    let done = tokio::select! {
+        done = run => done,
+        () = hand_on(&desk.scene, &mut harness) => panic!("it goes on for ever"),
+    };
+    done.assert(143).says("nothing is left");
+    assert!(!done.stderr.contains("with the sandbox away"), "{done:#?}");
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }

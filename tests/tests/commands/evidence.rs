@@ -18,7 +18,8 @@ impl Desk {
         self.write("drill.yaml", &drill);
     }
 
-    fn failures(&self, folder: &str) -> Vec<String> {
+    /// Why a drill has failed, by the evidence in this folder.
+    pub fn failures(&self, folder: &str) -> Vec<String> {
         let report: Value =
             serde_json::from_str(&self.read(&format!("{folder}/report.json"))).expect("a report");
         assert_eq!(report["verdict"], "failed", "{report}");

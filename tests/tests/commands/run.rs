@@ -27,25 +27,59 @@ async fn the_command_finds_its_drill_standing_and_a_context_that_counts() {
     let done = desk
         .drill(
             "cat $DRILL_CONTEXT_FILE; echo; echo $DRILL_CONTEXT; echo $DRILL_HEADER; echo $DRILL_ID; \
-             echo $DRILL_HOST $DRILL_ENVIRONMENT $DRILL_NAME ${DRILL_PROXY:-none}; env | grep -c DRILLGATE_KEY; true",
+             echo $DRILL_HOST $DRILL_ENVIRONMENT $DRILL_NAME ${DRILL_PROXY:-none}",
         )
         .await;
     done.assert(0);
     let lines: Vec<&str> = done.stdout.lines().collect();
-    let [file, context, header, id, words, keys] = lines.as_slice() else {
+    let [file, context, header, id, words] = lines.as_slice() else {
         panic!("{done:#?}");
     };
     assert_eq!(*header, format!("X-Drill-Context: {context}"));
     let name = format!("{}/orders", desk.scene.sandbox);
     assert_eq!(*words, format!("orders.example.com orders-dr {name} none"));
-    // The key is ours to sign with, not the command's.
-    assert_eq!(*keys, "0");
     for value in [file, context] {
         let verified = desk
             .run(&["verify", "--key", "ci.jwk", value, "--output", "json"])
             .await;
         let verified = verified.assert(0).json();
         assert!(verified.to_string().contains(id), "{verified}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_program_of_a_run_finds_the_key_in_its_environment() {
+    let desk = Desk::gated().await;
+    let mut drill = desk.scene.drill("orders");
+    let program = |name: &str| format!("env > {name}");
+    drill["spec"]["checks"] =
+        json!([{"name": "one", "command": {"argv": ["sh", "-c", program("check")]}}]);
+    desk.write("drill.yaml", &drill);
+    let count = |name| format!("{}; echo 0", program(name));
+    let arguments = [
+        "run",
+        "-f",
+        "drill.yaml",
+        "--count-sandbox",
+        &count("sandbox"),
+        "--count-production",
+        &count("production"),
+        "--edge-log",
+        &program("edge"),
+        "--",
+        "sh",
+        "-c",
+        &program("command"),
+    ];
+    let mut run = desk.command(&arguments);
+    run.env("DRILLGATE_KEY", desk.read("ci.jwk"));
+    run.env("DRILLGATE_KEY_FILE", "ci.jwk");
+    let done = finish(run.spawn().expect("start the binary")).await;
+    done.assert(0);
+    for name in ["check", "sandbox", "production", "edge", "command"] {
+        let environment = desk.read(name);
+        assert!(environment.contains("DRILL_ID="), "{name}: {environment}");
+        assert!(!environment.contains("DRILLGATE_KEY"), "{name}");
     }
 }
 
@@ -96,6 +130,60 @@ async fn a_command_that_does_not_heed_the_signal_is_killed_at_the_second_one() {
     eventually("the command is told to end", async || told.exists()).await;
     signal(&child, "TERM").await;
     finish(child).await.assert(137).says("nothing is left");
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_told_to_end_has_not_passed_although_its_command_ends_with_0() {
+    let desk = Desk::gated().await;
+    let mut drill = desk.scene.drill("orders");
+    let polite = "trap 'exit 0' TERM; touch ready; while true; do sleep 0.1; done";
+    let arguments = [
+        "run",
+        "-f",
+        "drill.yaml",
+        "--evidence",
+        "evidence",
+        "--",
+        "sh",
+        "-c",
+        polite,
+    ];
+    for checks in ["true", "false"] {
+        drill["spec"]["checks"] = json!([{"name": "one", "command": {"argv": [checks]}}]);
+        desk.write("drill.yaml", &drill);
+        let child = desk.start(&arguments);
+        let ready = desk.folder.path().join("ready");
+        eventually("the command runs", async || ready.exists()).await;
+        signal(&child, "TERM").await;
+        let done = finish(child).await;
+        done.assert(143)
+            .says("the command ended with 0")
+            .says("nothing is left");
+        assert!(desk.failures("evidence").contains(&"interrupted".into()));
+        std::fs::remove_file(ready).expect("it is ours");
+        std::fs::remove_dir_all(desk.folder.path().join("evidence")).expect("it is ours");
+    }
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_after_the_commands_end_does_not_keep_the_drill_but_fails_the_run() {
+    let mut desk = Desk::gated().await;
+    let plane = ControlPlane::shared().await;
+    let proxy = Proxy::start(plane, ADMIN).await;
+    desk.kubeconfig = proxy.kubeconfig();
+    let is_taken_away = |call: &Call| call.method == "DELETE";
+    let mut hold = proxy.hold_at(1, Moment::Before, is_taken_away);
+    let arguments = "run -f drill.yaml --evidence evidence -- true";
+    let arguments: Vec<&str> = arguments.split(' ').collect();
+    let child = desk.start(&arguments);
+    hold.reached().await;
+    signal(&child, "TERM").await;
+    sleep(Duration::from_millis(300)).await;
+    hold.release();
+    finish(child).await.assert(143).says("nothing is left");
+    assert_eq!(desk.failures("evidence"), ["interrupted"]);
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }
 
@@ -255,6 +343,37 @@ async fn what_cannot_be_taken_away_is_told_with_what_to_do() {
         .expect("a command");
     let id = stop.split('`').next().expect("an id").to_owned();
     desk.run(&["stop", &id]).await.assert(0);
+    assert_eq!(desk.residue().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_cannot_be_written_hide_neither_the_outcome_nor_what_is_left() {
+    let mut desk = Desk::gated().await;
+    let files = "run -f drill.yaml --evidence evidence --summary none/summary.json -- sh -c";
+    let files: Vec<&str> = files.split(' ').collect();
+    // The folder was free when the run began.
+    for (ending, code) in [("exit 7", 7), ("exit 0", 125)] {
+        let script = format!("mkdir -p evidence && touch evidence/other && {ending}");
+        let done = desk.run(&[&files[..], &[script.as_str()]].concat()).await;
+        done.assert(code)
+            .says("evidence is never overwritten")
+            .says("none/summary.json cannot be written");
+        std::fs::remove_dir_all(desk.folder.path().join("evidence")).expect("it is ours");
+    }
+
+    let plane = ControlPlane::shared().await;
+    let proxy = Proxy::start(plane, ADMIN).await;
+    desk.kubeconfig = proxy.kubeconfig();
+    proxy.fail(Fault::Status(StatusCode::FORBIDDEN), |call| {
+        call.method == "DELETE"
+    });
+    let done = desk.run(&[&files[..], &["exit 7"]].concat()).await;
+    done.assert(125)
+        .says("none/summary.json cannot be written")
+        .says("`drillgate stop ");
+    proxy.heal();
+    let stop = ["stop", "orders", "--namespace", &desk.scene.sandbox];
+    desk.run(&stop).await.assert(0);
     assert_eq!(desk.residue().await, Vec::<String>::new());
 }
 

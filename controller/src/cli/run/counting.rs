@@ -9,6 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::edge_log::edge_records;
+use crate::checks::SECRETS;
 use crate::evidence::ledger::{Count, Sides};
 use crate::oneshot::plan::Plan;
 
@@ -118,6 +119,9 @@ pub(super) fn shell(command: &str, environment: &[(&'static str, OsString)]) -> 
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    SECRETS.iter().for_each(|name| {
+        shell.env_remove(name);
+    });
     shell
 }
 

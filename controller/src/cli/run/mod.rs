@@ -85,7 +85,8 @@ Exit codes:
      the command or the run
   2  usage
   124  the drill's time was over before the checks or the command had ended
-  125  the drill could not be brought up or taken away, or something else than the edge has answered
+  125  the drill could not be brought up or taken away, something else than the edge has answered,
+     or nothing else has failed and the files of --evidence or --summary could not be written
   126  the command cannot be run
   127  there is no such command";
 
@@ -146,15 +147,16 @@ pub(super) struct RunArgs {
 pub(super) fn run(args: &RunArgs) -> Outcome {
     let code = block_on(async {
         let mut signals = Signals::listen()?;
-        Ok(match drill(args, &mut signals).await {
-            Ok(code) => code,
-            Err(error) => {
-                output::error(error.as_ref());
-                signals.code().unwrap_or(FAILED)
-            }
-        })
+        let ended = drill(args, &mut signals).await;
+        Ok(ended.unwrap_or_else(|error| failed(error.as_ref(), &signals)))
     })?;
     Ok(ExitCode::from(code))
+}
+
+/// Tells what a run has failed by, and gives the exit code for it.
+fn failed(error: &dyn Error, signals: &Signals) -> u8 {
+    output::error(error);
+    signals.code().unwrap_or(FAILED)
 }
 
 /// Tells how the work goes on, and how long it has taken so far.
@@ -192,8 +194,9 @@ async fn drill(args: &RunArgs, signals: &mut Signals) -> Result<u8, Box<dyn Erro
     ));
     let outcome = up_and_down(args, signals, &prepared, &progress, &mut told).await;
     let counted = counting.end(&facts, plan, told.recording.routed()).await;
-    told.finish(args, &prepared, outcome, counted, &progress)
-        .await
+    Ok(told
+        .finish(args, &prepared, outcome, counted, &progress, signals)
+        .await)
 }
 
 /// What the run came to, and whether the drill could be taken away.
@@ -242,7 +245,7 @@ async fn up_and_down(
         }
         told.recording.counted(&controls.counts());
     }
-    (outcome, left)
+    (outcome.and_then(|code| signals.heeded(code)), left)
 }
 
 /// What is told of a run in files.
@@ -252,7 +255,8 @@ struct Told {
 }
 
 impl Told {
-    /// Writes the files, and gives the exit code: 0 only if all that had to hold did.
+    /// Tells what the run came to, then writes the files, and gives the exit code: 0 only if all that
+    /// had to hold did. Files that could not be written hide nothing that is worse.
     async fn finish(
         mut self,
         args: &RunArgs,
@@ -260,7 +264,8 @@ impl Told {
         (outcome, left): UpAndDown,
         counted: Sides,
         progress: &Progress,
-    ) -> Result<u8, Box<dyn Error>> {
+        signals: &Signals,
+    ) -> u8 {
         let errors = outcome.as_ref().err().into_iter();
         let errors = errors.chain(left.as_ref().err()).map(ToString::to_string);
         let errors: Vec<String> = errors.collect();
@@ -268,18 +273,21 @@ impl Told {
             self.summary.error = errors.first().cloned();
         }
         let record = self.recording.end(errors, counted);
+        let tell = |error: Box<dyn Error>| failed(error.as_ref(), signals);
+        let code = outcome.unwrap_or_else(tell);
+        let code = match left {
+            Err(error) => tell(error),
+            Ok(()) if code == 0 => proven(&record),
+            Ok(()) => code,
+        };
         let (evidence, client) = (&prepared.evidence, &prepared.site.client);
-        let written = evidence.leave(client, &record, progress).await;
-        let kept = self.summary.write(args.summary.as_deref()).and(written)?;
-        match (outcome, left) {
-            (Ok(0), Ok(())) => Ok(proven(&record).max(kept)),
-            (Ok(_), Err(error)) => Err(error),
-            (outcome, left) => {
-                left.err()
-                    .iter()
-                    .for_each(|error| output::error(error.as_ref()));
-                outcome
-            }
+        let kept = evidence.leave(client, &record, progress).await;
+        let kept = kept.unwrap_or_else(tell);
+        let written = self.summary.write(args.summary.as_deref());
+        let written = written.map_or_else(tell, |()| 0);
+        match code {
+            0 => kept.max(written),
+            code => code,
         }
     }
 }

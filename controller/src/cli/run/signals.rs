@@ -1,10 +1,13 @@
 //! What ends a run from outside.
 
+use std::error::Error;
 use std::io;
 
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+
+use crate::oneshot::Error::Interrupted;
 
 /// The signals by which people and CI systems end a process.
 pub(super) struct Signals {
@@ -65,5 +68,14 @@ impl Signals {
         let first = *self.first.borrow();
         let number = u8::try_from(first?.as_raw()).ok()?;
         Some(128_u8.saturating_add(number))
+    }
+
+    /// This code; but 0 only if there was none: what was told to end may not have done all that was
+    /// wanted of it, although it ended well.
+    pub(super) fn heeded(&self, code: u8) -> Result<u8, Box<dyn Error>> {
+        match (code, self.code()) {
+            (0, Some(_)) => Err(Interrupted.into()),
+            _ => Ok(code),
+        }
     }
 }

@@ -70,7 +70,8 @@ pub(super) async fn with_drill(
     };
     let ended = work.run(&tools, signals, told).await;
     let counts = tools.stop().await;
-    if ended.as_ref().is_ok_and(|code| *code != TIME_OVER) {
+    let was_told_to_end = signals.code().is_some();
+    if !was_told_to_end && ended.as_ref().is_ok_and(|code| *code != TIME_OVER) {
         args.disruption
             .disrupt(prepared, signals, progress, told)
             .await?;
@@ -147,6 +148,7 @@ impl Work<'_> {
             return Ok(of_checks);
         }
         let code = self.command(tools, signals, told).await?;
+        let code = signals.heeded(code)?;
         let code = if code == 0 { of_checks } else { code };
         told.summary.exit_code = Some(code);
         Ok(code)
@@ -191,9 +193,15 @@ impl Work<'_> {
         match checked.stopped {
             Some(Stop::Signal) => return Err(crate::oneshot::Error::Interrupted.into()),
             Some(Stop::TimeOver) => {
-                self.progress.say(
-                    "the drill's time is over before its checks have ended: give it a longer ttl",
+                let command = match self.args.command.is_empty() {
+                    true => "",
+                    false => ", and the command was not run",
+                };
+                let said = format!(
+                    "the drill's time is over before its checks have ended{command}: give it a longer ttl"
                 );
+                self.progress.say(&said);
+                told.recording.failed(said);
                 return Ok(TIME_OVER);
             }
             None if failed.is_empty() => return Ok(0),
