@@ -7,9 +7,11 @@ mod counting;
 mod disruption;
 mod edge_log;
 mod evidence;
+mod prepared;
 mod recording;
 mod signals;
 mod summary;
+mod told;
 mod tools;
 mod work;
 
@@ -21,25 +23,23 @@ use std::time::Instant;
 
 use clap::Args;
 
-use self::checks::can_run;
-use self::controls::{ControlArgs, Controls};
+use self::controls::ControlArgs;
 use self::counting::{Counting, CountingArgs};
 use self::disruption::DisruptionArgs;
-use self::evidence::{Evidence, EvidenceArgs};
+use self::evidence::EvidenceArgs;
+use self::prepared::{Prepared, prepare};
 use self::recording::Recording;
 use self::signals::Signals;
 use self::summary::Summary;
+use self::told::Told;
 use self::tools::{ProxyArgs, facts};
 use self::work::with_drill;
 use super::cluster::{ClusterArgs, DrillArgs, block_on};
-use super::start::warn_of_unreadable;
 use super::wait::WaitArgs;
 use super::{Outcome, output, time};
-use crate::evidence::ledger::Sides;
-use crate::evidence::record::{Record, Stage};
-use crate::keyfile::Jwk;
+use crate::evidence::record::Stage;
 use crate::oneshot::drill::{Site, now};
-use crate::oneshot::plan::{Plan, new_id};
+use crate::oneshot::plan::Plan;
 use crate::reconcile::named;
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::rfc3339;
@@ -246,116 +246,6 @@ async fn up_and_down(
         told.recording.counted(&controls.counts());
     }
     (outcome.and_then(|code| signals.heeded(code)), left)
-}
-
-/// What is told of a run in files.
-struct Told {
-    summary: Summary,
-    recording: Recording,
-}
-
-impl Told {
-    /// Tells what the run came to, then writes the files, and gives the exit code: 0 only if all that
-    /// had to hold did. Files that could not be written hide nothing that is worse.
-    async fn finish(
-        mut self,
-        args: &RunArgs,
-        prepared: &Prepared,
-        (outcome, left): UpAndDown,
-        counted: Sides,
-        progress: &Progress,
-        signals: &Signals,
-    ) -> u8 {
-        let errors = outcome.as_ref().err().into_iter();
-        let errors = errors.chain(left.as_ref().err()).map(ToString::to_string);
-        let errors: Vec<String> = errors.collect();
-        if outcome.is_err() {
-            self.summary.error = errors.first().cloned();
-        }
-        let record = self.recording.end(errors, counted);
-        let tell = |error: Box<dyn Error>| failed(error.as_ref(), signals);
-        let code = outcome.unwrap_or_else(tell);
-        let code = match left {
-            Err(error) => tell(error),
-            Ok(()) if code == 0 => proven(&record),
-            Ok(()) => code,
-        };
-        let (evidence, client) = (&prepared.evidence, &prepared.site.client);
-        let kept = evidence.leave(client, &record, progress).await;
-        let kept = kept.unwrap_or_else(tell);
-        let written = self.summary.write(args.summary.as_deref());
-        let written = written.map_or_else(tell, |()| 0);
-        match code {
-            0 => kept.max(written),
-            code => code,
-        }
-    }
-}
-
-/// The exit code of a run in which everything has gone well, as far as it was told yet.
-fn proven(record: &Record) -> u8 {
-    let failures = record.failures();
-    for failure in &failures {
-        let error: Box<dyn Error> = failure.as_str().into();
-        output::error(error.as_ref());
-    }
-    if failures.is_empty() { 0 } else { NOT_PROVEN }
-}
-
-struct Prepared {
-    site: Site,
-    plan: Plan,
-    key: Jwk,
-    controls: Option<Controls>,
-    evidence: Evidence,
-}
-
-async fn prepare(args: &RunArgs) -> Result<Prepared, Box<dyn Error>> {
-    let evidence = args.evidence.ready()?;
-    let connected = args.cluster.connect().await?;
-    let site = connected.site;
-    let (drill, given) = args.drill.read(&connected.namespace)?;
-    let gate = site.gate_of(&drill, given).await?;
-    let key = signing_key(args, &site, &gate).await?;
-    let seen = site.see(gate).await?;
-    warn_of_unreadable(&seen.around.unreadable);
-    let plan = seen.plan(&drill, new_id()?, None)?;
-    can_run(&plan, &args.command, &args.proxy)?;
-    let controls = Controls::of(&args.controls, &args.proxy, &plan, &key)?;
-    args.disruption.ready(controls.as_ref())?;
-    Ok(Prepared {
-        site,
-        plan,
-        key,
-        controls,
-        evidence,
-    })
-}
-
-/// The key that was named, or else one of the gate's that signs.
-async fn signing_key(
-    args: &RunArgs,
-    site: &Site,
-    gate: &crate::api::DrillGate,
-) -> Result<Jwk, Box<dyn Error>> {
-    if let Some(key) = super::key_source::signing(args.key.as_deref())? {
-        return Ok(key);
-    }
-    let (keys, refusals) = site
-        .keys_of(gate, &[])
-        .await
-        .map_err(|error| format!("{error}; or name a key with --key or DRILLGATE_KEY"))?;
-    let signs = keys.into_iter().find(|key| key.signing_key().is_some());
-    signs.ok_or_else(|| {
-        let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-        format!(
-            "no key of DrillGate {} in the cluster signs: name one with --key or DRILLGATE_KEY{}{}",
-            full_name(gate),
-            if why.is_empty() { "" } else { ": " },
-            why.join("; ")
-        )
-        .into()
-    })
 }
 
 /// Takes the drill away, whatever has happened, and whoever presses Ctrl-C meanwhile.
