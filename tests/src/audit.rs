@@ -17,7 +17,7 @@ pub async fn records(envoy: &Envoy, due: usize) -> Vec<Value> {
     let deadline = Instant::now() + WRITTEN_WITHIN;
     loop {
         let log = envoy.log().unwrap();
-        let lines = log.lines().filter(|line| line.contains("drill-request"));
+        let lines = whole_lines(&log).filter(|line| line.contains("drill-request"));
         let records: Vec<Value> = lines
             .map(|line| serde_json::from_str(&line[line.find('{').unwrap()..]).unwrap())
             .collect();
@@ -31,6 +31,12 @@ pub async fn records(envoy: &Envoy, due: usize) -> Vec<Value> {
         );
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// The lines of a log that grows. The last one may be half written; it is no line yet.
+pub fn whole_lines(log: &str) -> impl Iterator<Item = &str> {
+    log.split_inclusive('\n')
+        .filter_map(|line| line.strip_suffix('\n'))
 }
 
 /// The filter's counter or gauge `name`; nothing if Envoy has none of that name.

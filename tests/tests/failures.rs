@@ -10,7 +10,7 @@ use drill_context::HEADER_NAME;
 use drillgate::lab::{Behaviour, Connection, Protocol, Request, Response};
 use drillgate_tests::audit::records;
 use drillgate_tests::gate::{self, HOST, ROUTE_KEY};
-use drillgate_tests::{Harness, SANDBOX, check_health, envoy};
+use drillgate_tests::{Harness, SANDBOX, arrived, check_health, envoy};
 use http::{HeaderMap, Method, StatusCode};
 use tonic::Code;
 use tonic::codegen::tokio_stream::{self, StreamExt};
@@ -67,6 +67,8 @@ async fn assert_unreachable(harness: &Harness, failures: &[&str], tries: u64) {
     assert_verdict(&response.headers);
 
     assert_eq!(harness.production.total(), 0, "production was reached");
+    // The last try may come after its answer.
+    arrived(&harness.sandbox, tried + 4 * tries).await;
     assert_eq!(harness.sandbox.total() - tried, 4 * tries);
     let records = records(envoy, recorded + STATUSES.len()).await;
     for (record, status) in records[recorded..].iter().zip(STATUSES) {

@@ -32,9 +32,13 @@ impl Browser {
         let (tell, asked) = unbounded_channel();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let mut start = vec![0; 256];
-                let read = stream.read(&mut start).await.unwrap_or(0);
-                let _ = tell.send(String::from_utf8_lossy(&start[..read]).into_owned());
+                let tell = tell.clone();
+                // By itself: a browser may open a connection ahead, and ask nothing by it.
+                tokio::spawn(async move {
+                    let mut start = vec![0; 256];
+                    let read = stream.read(&mut start).await.unwrap_or(0);
+                    let _ = tell.send(String::from_utf8_lossy(&start[..read]).into_owned());
+                });
             }
         });
         let home = tempfile::tempdir().unwrap();

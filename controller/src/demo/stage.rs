@@ -29,7 +29,7 @@ const SANDBOX: &str = "sandbox";
 pub(super) const TTL: i64 = 3600;
 
 /// How long audit records may take to reach the log.
-const AUDIT_LIMIT: Duration = Duration::from_secs(5);
+const AUDIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// The running parts.
 #[derive(Debug)]

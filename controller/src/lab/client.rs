@@ -45,7 +45,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// A GET by HTTP/1.1 with a limit of 20 s.
+    /// A GET by HTTP/1.1 with a limit of 60 s.
     pub fn get(authority: impl Into<String>, path: impl Into<String>) -> Self {
         Self {
             method: Method::GET,
@@ -54,7 +54,7 @@ impl Request {
             headers: Vec::new(),
             body: Bytes::new(),
             protocol: Protocol::default(),
-            limit: Duration::from_secs(20),
+            limit: Duration::from_secs(60),
         }
     }
 

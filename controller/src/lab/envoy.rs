@@ -46,7 +46,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// One worker, log level `warn`, ready within 30 s; the binary is `explicit`, or else what
+    /// One worker, log level `warn`, ready within 60 s; the binary is `explicit`, or else what
     /// [`ENVOY_VARIABLE`] names.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Launch {
             binary,
             concurrency: 1,
             wasm_log_level: "warn".to_owned(),
-            ready_within: Duration::from_secs(30),
+            ready_within: Duration::from_secs(60),
         })
     }
 }

@@ -17,7 +17,7 @@ use super::listener::LISTENER;
 use super::routes::ROUTE_CONFIGURATION;
 
 /// How long Envoy may take to look at a changed file.
-const TAKEN_WITHIN: Duration = Duration::from_secs(15);
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
 
 /// A kind of configuration that has a file of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -27,6 +27,9 @@ use crate::lab::{Protocol, Request as Sent, Response as Answered};
 const HOST: &str = "orders.example.com";
 const PROTOCOLS: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
 
+/// For what happens soon, on a machine that is busy.
+const LONG: Duration = Duration::from_secs(60);
+
 fn certified() -> CertifiedKey<KeyPair> {
     rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap()
 }
@@ -105,6 +108,16 @@ async fn answer(
 
 /// A proxy in front of it, whose clients ask for `host`; it ends with the test.
 async fn proxy(upstream: SocketAddr, host: &str, trust: Trust) -> (SocketAddr, JoinSet<()>) {
+    proxy_within(LONG, upstream, host, trust).await
+}
+
+/// The same, which connects within `limit` or not at all.
+async fn proxy_within(
+    limit: Duration,
+    upstream: SocketAddr,
+    host: &str,
+    trust: Trust,
+) -> (SocketAddr, JoinSet<()>) {
     let jwk = Jwk::hs256("k1".parse().unwrap(), &[7; 32]).unwrap();
     let drill = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f".parse().unwrap();
     let signer = Signer::new(jwk, drill, "orders-dr".parse().unwrap(), 300, "a").unwrap();
@@ -112,7 +125,7 @@ async fn proxy(upstream: SocketAddr, host: &str, trust: Trust) -> (SocketAddr, J
     let mut settings = Settings::new(upstream, Arc::new(signer), || 1_790_000_000);
     settings.hosts = vec![host.to_owned()];
     settings.trust = trust;
-    settings.connect_timeout = Duration::from_millis(500);
+    settings.connect_timeout = limit;
     let proxy = Proxy::bind(settings).await.unwrap();
     let address = proxy.address();
     let mut tasks = JoinSet::new();
@@ -192,7 +205,8 @@ async fn an_upstream_without_http_2_is_told_so() {
 #[tokio::test]
 async fn an_upstream_that_is_silent_is_given_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (proxy, _tasks) = proxy(silent.local_addr().unwrap(), HOST, Trust::Anyone).await;
+    let (limit, upstream) = (Duration::from_millis(500), silent.local_addr().unwrap());
+    let (proxy, _tasks) = proxy_within(limit, upstream, HOST, Trust::Anyone).await;
     failed(
         &get(proxy, Protocol::Http1).await,
         "no connection within 0.5 s",

@@ -23,8 +23,8 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// How many requests of the user are on their way at the same time.
 const AT_ONCE: usize = 8;
 
-/// How long after the last change memory is looked at.
-const SETTLED: Duration = Duration::from_secs(8);
+/// How long after the last change memory is looked at: no listener of before drains any more.
+const SETTLED: Duration = Duration::from_secs(15);
 
 /// How many updates there are between two looks at the memory.
 const LOOK_EACH: usize = 100;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::ControlPlane;
+use crate::audit::whole_lines;
 
 /// The audit log's name in the folder of a control plane.
 pub(super) const AUDIT_LOG: &str = "audit.log";
@@ -21,7 +22,7 @@ pub(super) const AUDIT_POLICY: &str = r#"{
 }"#;
 
 /// How long the log may lag behind an answer.
-const LAG_LIMIT: Duration = Duration::from_secs(30);
+const LAG_LIMIT: Duration = Duration::from_secs(60);
 
 /// One request that the API server answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,11 +88,7 @@ impl Request {
 
 /// The requests in a log, oldest first.
 pub(super) fn parse_log(log: &str) -> impl Iterator<Item = Request> {
-    let lines = log.split_inclusive('\n');
-    // The last line may be half written; it is no line yet.
-    lines
-        .filter(|line| line.ends_with('\n'))
-        .map(Request::parse)
+    whole_lines(log).map(Request::parse)
 }
 
 /// How many requests there were for each verb, resource and user agent.

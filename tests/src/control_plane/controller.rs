@@ -11,10 +11,14 @@ use tokio::time::{sleep, timeout};
 
 use super::process::Process;
 use super::rights::NAMESPACE;
+use crate::audit::whole_lines;
 use crate::binary;
 
-/// How long a start may take on a busy machine.
-const START: Duration = Duration::from_secs(60);
+/// How long a start may take on a busy machine, and how long a standby may wait for a lease.
+const START: Duration = Duration::from_secs(120);
+
+/// Twice the default: nobody starts a controller again that has lost its lease on a busy machine.
+const LEASE: &str = "--lease-seconds=20";
 
 /// A running controller; killed when dropped.
 #[derive(Debug)]
@@ -25,15 +29,15 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Starts a controller that finds its cluster by `kubeconfig`.
+    /// Starts a controller that finds its cluster by `kubeconfig`, with a lease of 20 s.
     ///
     /// # Panics
     /// If the binary is not there.
     pub fn start(kubeconfig: &Path) -> Self {
-        Self::start_with(kubeconfig, &[])
+        Self::start_with(kubeconfig, &[LEASE])
     }
 
-    /// As [`Controller::start`], with further arguments.
+    /// As [`Controller::start`], with the default lease and further arguments.
     ///
     /// # Panics
     /// As [`Controller::start`].
@@ -86,7 +90,7 @@ impl Controller {
         let found = timeout(START, async {
             loop {
                 let log = self.log();
-                let new = log.lines().enumerate().skip(self.started);
+                let new = whole_lines(&log).enumerate().skip(self.started);
                 if let Some((index, line)) = new.into_iter().find(|(_, line)| line.contains(text)) {
                     return (index, line.to_owned());
                 }
@@ -119,7 +123,7 @@ impl Controller {
     /// If it serves nothing.
     pub fn address(&self) -> SocketAddr {
         let log = self.log();
-        let line = log.lines().find(|line| line.contains("serves /healthz"));
+        let line = whole_lines(&log).find(|line| line.contains("serves /healthz"));
         let line: serde_json::Value =
             serde_json::from_str(line.expect("a server")).expect("a line of JSON");
         let address = line["address"].as_str().expect("an address");

@@ -23,7 +23,7 @@ pub const NAMESPACE: &str = "drillgate-system";
 pub const CONTROLLER: &str = "system:serviceaccount:drillgate-system:drillgate";
 
 /// How long the API server may take to learn of a new role.
-const LAG_LIMIT: Duration = Duration::from_secs(30);
+const LAG_LIMIT: Duration = Duration::from_secs(60);
 
 impl ControlPlane {
     /// Gives [`CONTROLLER`] its rights in the cluster and in its own namespace, and makes the roles

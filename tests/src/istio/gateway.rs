@@ -18,8 +18,9 @@ use crate::control_plane::tools::istio_tool;
 use crate::harness::envoy;
 
 /// For how long Envoy lets connections of a listener be that it takes out of use. Istio's own
-/// default is 45 s; a test that waits for the end of a connection need not wait as long.
-const DRAIN: &str = "2s";
+/// default is 45 s; a test that waits for the end of a connection need not wait as long. Long enough
+/// for a client on a busy machine to see in time that it is to leave.
+const DRAIN: &str = "10s";
 
 /// What is looked at of Envoy's counters, beside what Istio shows anyway.
 const SHOWN: [&str; 2] = [

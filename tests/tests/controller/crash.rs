@@ -9,8 +9,11 @@ use tokio::time::sleep;
 
 use crate::{count, eventually, gate_ready, is_in, proxied};
 
-/// Each heir waits until the lease of the one that was killed has run out.
+/// Of each controller that is killed: its heir waits until its lease has run out.
 const QUICK: [&str; 1] = ["--lease-seconds=5"];
+
+/// Of each heir, which gives its lease back in the end: it leads on however slow the machine is.
+const STEADY: [&str; 1] = ["--lease-seconds=60"];
 
 /// A request that belongs to a drill's life: what else writes is the election, and the gate, which
 /// tells the number of its drills now and then.
@@ -80,7 +83,7 @@ async fn whenever_the_controller_is_killed_a_new_one_carries_on_and_nothing_is_l
                 // A life has a write more when a look was based on what has changed meanwhile.
                 () = lived => assert!(nth > 8, "write {nth} of {writes} never came"),
             }
-            let mut heir = Controller::start_with(&proxy.kubeconfig(), &QUICK);
+            let mut heir = Controller::start_with(&proxy.kubeconfig(), &STEADY);
             heir.leads().await;
             if scene
                 .get(&drill)

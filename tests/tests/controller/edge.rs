@@ -102,11 +102,12 @@ async fn a_gateway_that_falls_back_behind_a_drill_is_sent_its_filter_again() {
     .await;
     let again = scene.plugin_configuration().await;
     assert_eq!(again["generation"], without["generation"]);
-    let events = scene.events(&scene.gateway, GATE).await;
-    assert!(
-        events.iter().any(|event| event.contains("SentAgain")),
-        "{events:?}"
-    );
+    // It is told after the filter has been sent.
+    eventually("an event tells", async || {
+        let events = scene.events(&scene.gateway, GATE).await;
+        events.iter().any(|event| event.contains("SentAgain"))
+    })
+    .await;
     harness.configure(again).await;
     scene
         .drill_until("orders", |drill| edge_is(drill, "True", "1 of 1"))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use drillgate::api::{Drill, Phase};
 use drillgate_tests::control_plane::{CONTROLLER, Call, ControlPlane, Controller, Fault, Scene};
 use http::StatusCode;
+use k8s_openapi::jiff::Timestamp;
 use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -37,13 +38,17 @@ async fn the_api_server_is_restarted_and_drills_go_on() {
 async fn etcd_stands_still_and_a_drill_that_ends_meanwhile_is_removed_afterwards() {
     let (mut plane, scene, _controller) = gated().await;
     let mut drill = scene.drill("orders");
-    drill["spec"]["ttl"] = json!("15s");
+    drill["spec"]["ttl"] = json!("60s");
     scene.apply(drill).await;
-    scene
+    let active = scene
         .drill_until("orders", |drill| is_in(drill, Phase::Active))
         .await;
+    let end = active.status.unwrap().expires_at.unwrap().0;
     plane.pause_etcd();
-    sleep(Duration::from_secs(30)).await;
+    while Timestamp::now() < end {
+        sleep(Duration::from_millis(100)).await;
+    }
+    sleep(Duration::from_secs(5)).await;
     plane.resume_etcd();
     let _heir = Controller::start(&plane.kubeconfig_as(CONTROLLER));
     scene

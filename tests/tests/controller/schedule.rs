@@ -250,9 +250,9 @@ async fn a_controller_that_is_killed_before_it_tells_makes_no_second_drill() {
     let drills = made(&scene, "nightly").await;
     assert_eq!(drills.len(), 1);
     assert_eq!(drills[0].metadata.uid, first[0].metadata.uid);
-    assert_eq!(
-        count(&proxy, is_made),
-        2,
+    // Once or more often: an answer may come too late.
+    assert!(
+        count(&proxy, is_made) >= 2,
         "the heir tries, and finds it there"
     );
 }
@@ -302,11 +302,13 @@ async fn of_drills_that_are_over_as_many_are_kept_as_the_limit_says() {
     scene.apply(schedule).await;
     earlier(&scene, "yearly", "lives", "1h").await;
     for name in ["first", "second"] {
-        earlier(&scene, "yearly", name, "2s").await;
-        scene
-            .drill_until(name, |drill| is_in(drill, Phase::Ended))
-            .await;
+        // Long enough to come up on a busy machine: one that never was active has failed.
+        earlier(&scene, "yearly", name, "15s").await;
     }
+    scene
+        .drill_until("second", |drill| is_in(drill, Phase::Ended))
+        .await;
+    // It goes as soon as both have ended; had it failed, it would be kept.
     scene.gone(&scene.drill("first")).await;
     let told = scene
         .schedule_until("yearly", |schedule| {

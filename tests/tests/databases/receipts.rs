@@ -5,9 +5,9 @@ use tokio::net::TcpListener;
 
 use crate::scene::Scene;
 
-const TABLE: &str = "timeout: 5s\nreceipt:\n  database: copy\n  production: original\n  ordinaryPath: true\n  ask: {host: orders.example.com, path: '/receipts/{canary}', json: $.canary}";
+const TABLE: &str = "timeout: 60s\nreceipt:\n  database: copy\n  production: original\n  ordinaryPath: true\n  ask: {host: orders.example.com, path: '/receipts/{canary}', json: $.canary}";
 
-const OWN: &str = "receipt:\n  database: copy\n  production: original\n  own:\n    insert: INSERT INTO orders (id, note, created_at) VALUES (99, '{canary}', '2026-01-01 00:00:00')\n    delete: DELETE FROM orders WHERE note = '{canary}'\n    find: SELECT 1 FROM orders WHERE note = '{canary}'\n  ask: {host: orders.example.com, path: '/notes/{canary}', json: $.note}";
+const OWN: &str = "timeout: 60s\nreceipt:\n  database: copy\n  production: original\n  own:\n    insert: INSERT INTO orders (id, note, created_at) VALUES (99, '{canary}', '2026-01-01 00:00:00')\n    delete: DELETE FROM orders WHERE note = '{canary}'\n    find: SELECT 1 FROM orders WHERE note = '{canary}'\n  ask: {host: orders.example.com, path: '/notes/{canary}', json: $.note}";
 
 async fn scene(kind: drillgate_tests::databases::Kind) -> (Scene, impl Sized, impl Sized) {
     let (scene, production, sandbox) = Scene::restored(kind).with_services().await;
@@ -115,7 +115,8 @@ async fn it_is_taken_away_when_the_try_runs_out_of_time() {
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let route = scene.route.as_mut().unwrap();
         route.drill = silent.local_addr().unwrap();
-        for check in [TABLE.to_owned(), format!("timeout: 5s\n{OWN}")] {
+        for check in [TABLE, OWN] {
+            let check = check.replace("timeout: 60s", "timeout: 5s");
             scene.fails(&check, &["no answer within"]).await;
             assert_nothing_is_left(&scene);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use drillgate_tests::audit::whole_lines;
 use drillgate_tests::load::{CLIENTS, Kind, Sent, Visit, Visits};
 use drillgate_tests::{Harness, SANDBOX};
 use serde_json::Value;
@@ -113,7 +114,7 @@ impl Ledger {
         let deadline = Instant::now() + LIMIT;
         loop {
             let logs = self.harness.gateway.logs().unwrap();
-            let lines = logs.iter().flat_map(|log| log.lines());
+            let lines = logs.iter().flat_map(|log| whole_lines(log));
             let records = lines.filter(|line| line.contains(r#""path":"/load/"#));
             let records: Vec<&str> = records.collect();
             if records.len() >= due || Instant::now() > deadline {

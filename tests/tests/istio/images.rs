@@ -8,7 +8,7 @@ use drillgate_tests::registry::Registry;
 use drillgate_tests::{module_path, sha256};
 use serde_json::{Value, json};
 
-use crate::delivery::{BROKEN, drill_without_edge, without_filter};
+use crate::delivery::{BROKEN, comes_to_sandbox, drill_without_edge, without_filter};
 use crate::ledger::{PRODUCTION, ROUTED};
 use crate::{eventually, gated, started};
 
@@ -53,8 +53,7 @@ async fn the_agent_fetches_the_filters_image_by_its_tag_and_by_its_digest() {
         stage.install(gate).await;
         assert_eq!(stage.scene.plugin().await["kind"], kind);
         let id = stage.drill().await;
-        let outcome = stage.outcome(&drill_request(&id)).await;
-        assert_eq!(outcome, ROUTED, "{kind} {module}");
+        comes_to_sandbox(&stage, &id, &format!("{kind} {module}")).await;
         let log = stage.gateway.log();
         assert!(log.contains("fetching image drillgate/filter"), "{log}");
         stage.assert_production_untouched().await;
@@ -94,7 +93,7 @@ async fn a_tag_that_is_pushed_anew_does_not_bring_another_module_under_a_gate_th
     let broken = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(broken.path(), BROKEN).unwrap();
     assert_ne!(registry.push_filter(broken.path()), module);
-    assert_eq!(stage.outcome(&drill_request(&id)).await, ROUTED);
+    comes_to_sandbox(&stage, &id, "the tag pushed anew").await;
     stage.start_gateway_anew(&Mesh::shared().await.istiod);
     let plain = Request::get("orders.example.com", "/");
     stage.until(&plain, PRODUCTION).await;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{LIMIT, gated, serving};
 
 /// For longer than this, no connection outlives the end of its listener (`drainDuration`).
-pub const PAST_THE_DRAIN: Duration = Duration::from_secs(5);
+pub const PAST_THE_DRAIN: Duration = Duration::from_secs(13);
 
 /// An endless stream of events.
 fn events() -> Router {

@@ -30,10 +30,10 @@ async fn sent(harness: &Harness, context: &str) -> String {
 #[tokio::test]
 async fn requests_go_on_past_the_life_of_a_value() {
     let harness = gate::gate(|_| {}).await;
-    let proxy = Running::start(harness.address(), |settings| settings.signer = signer(4)).await;
+    let proxy = Running::start(harness.address(), |settings| settings.signer = signer(8)).await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("context");
-    let file = ContextFile::create(&path, signer(4), now).unwrap();
+    let file = ContextFile::create(&path, signer(8), now).unwrap();
     let (stop, stopped) = oneshot::channel();
     let keeping = tokio::spawn(file.keep(async { stopped.await.unwrap_or_default() }));
     let first_in_file = fs::read_to_string(&path).unwrap();
@@ -43,7 +43,7 @@ async fn requests_go_on_past_the_life_of_a_value() {
         .unwrap();
     let begin = now();
     let mut count = 0;
-    while now() < begin + 9 {
+    while now() < begin + 17 {
         let answer = kept.send(&proxy.get("/")).await.unwrap();
         assert_eq!(outcome(&answer), ROUTED);
         let in_file = fs::read_to_string(&path).unwrap();

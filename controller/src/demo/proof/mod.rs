@@ -32,7 +32,7 @@ use crate::oneshot::drill::now;
 use crate::proxy::{Settings, Signer, Tally, Trust};
 
 /// How long one answer to a control may take, and how long the edge may take to end the drill.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// For how long a context of a check counts, in seconds.
 const LIFETIME: i64 = 60;

@@ -4,9 +4,11 @@ use drillgate::lab::{Behaviour, Request};
 use drillgate_tests::istio::drill_request;
 use http::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::ground::Ground;
 use crate::failures::{guard, policy};
+use crate::production::PAST_THE_DRAIN;
 use crate::{controller, eventually};
 
 /// A host of the hostile route's that shows that the gateway has it.
@@ -92,6 +94,8 @@ impl Ground {
                 plugin["spec"] = json!({"phase": "STATS"});
                 scene.apply(plugin).await;
                 stage.until(&drill_request(&self.id), "403").await;
+                // Connections of before have the filter until they end.
+                sleep(PAST_THE_DRAIN).await;
             }
             Fault::Route => return Some(self.delete(stage.drills_route().await).await),
             Fault::Rule => {

@@ -60,8 +60,10 @@ async fn leadership_ends_although_no_task_could_run() {
         },
     );
     let leadership = leader.leadership();
-    comes(leader.acquire()).await;
-    assert_eq!(leadership.check(), Ok(()));
+    // On a busy machine it may be over before it is looked at.
+    while leadership.check().is_err() {
+        comes(leader.acquire()).await;
+    }
     let holding = tokio::spawn(async move { leader.hold().await });
     tokio::task::yield_now().await;
     // The only thread of this runtime: as for a process that is stopped, no task goes on.
@@ -122,7 +124,7 @@ async fn a_standby_takes_over_when_the_leader_is_none_any_more() {
 async fn a_standby_leaves_a_leader_alone_that_renews() {
     let store = Store::start().await;
     let timing = Timing {
-        lease: Duration::from_secs(2),
+        lease: Duration::from_secs(10),
         give_up: Duration::from_secs(60),
         answer: Duration::from_secs(60),
         ..brief()
@@ -131,7 +133,7 @@ async fn a_standby_leaves_a_leader_alone_that_renews() {
     let mut b = leader(&store, "b", timing);
     let waiting = tokio::spawn(async move { b.acquire().await });
     // Longer than a record counts.
-    for _ in 0..10 {
+    for _ in 0..48 {
         sleep(Duration::from_millis(250)).await;
         comes(store.after_writes(2)).await;
         assert_eq!(leadership.check(), Ok(()));
