@@ -23,7 +23,9 @@ pub struct DrillGateStatus {
     )]
     pub conditions: Vec<Condition>,
 
-    /// How many drills of this gate are active.
+    /// How many drills go through this gate: those with a resource from Programming to Ending, and
+    /// those of pipelines that have none. That there are any is told at once, another number within
+    /// 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_drills: Option<i32>,
 

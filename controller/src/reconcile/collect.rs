@@ -108,8 +108,8 @@ fn is_stale(object: &Made, lives: impl Fn(&str) -> bool, now: &Time) -> bool {
 fn stale_entries(filter: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
     let drills = active_list(filter).into_iter().flatten();
     let stale = drills.filter(|(id, entry)| {
-        let end = plugin::member(entry, "notAfter").and_then(|end| end.as_f64());
-        let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
+        let end = plugin::end_of(entry);
+        let is_past = end.is_some_and(|end| end + GRACE_SECONDS < now.0.as_second());
         is_past && !lives(id, cluster)
     });
     stale.filter_map(|(id, _)| id.parse().ok()).collect()
