@@ -57,9 +57,13 @@ pub struct DrillStatus {
     #[schemars(length(max = 36))]
     pub drill_id: Option<String>,
 
-    /// When the edge began to let the drill's requests through.
+    /// When the drill began: its ttl counts from then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+
+    /// When the drill first became Active. One that never did has Failed at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Time>,
 
     /// When the drill ends. The edge ends it then by its own clock.
     #[serde(skip_serializing_if = "Option::is_none")]
