@@ -31,7 +31,7 @@ const MAX_NAME: &str = "size(self.metadata.name) <= 40 && !self.metadata.name.co
     doc = "A DrillGate is an edge through which drills go: gateway pods that verify X-Drill-Context, the keys that they verify it with, and the domain under which drill hosts lie. It lives in the namespace of the gateway pods. What it changes at the gateway drains open connections there once, when it is made or edited; a Drill does not.",
     validation = Rule::new(MAX_NAME).message("a gate's name has at most 40 characters and no dot: the names of its objects are made from it"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether drills can go through"),
-    printcolumn(name = "Drills", type_ = "integer", json_path = ".status.activeDrills", description = "Active drills"),
+    printcolumn(name = "Drills", type_ = "integer", json_path = ".status.activeDrills", description = "Drills that go through it"),
     printcolumn(name = "Domain", type_ = "string", json_path = ".spec.domain", description = "Drill hosts lie under it"),
     printcolumn(name = "Max-TTL", type_ = "string", json_path = ".spec.maxTtl", priority = 1, description = "The longest drill"),
     printcolumn(name = "Configuration", type_ = "integer", json_path = ".status.configurationGeneration", priority = 1, description = "Number of the filter's configuration"),

@@ -85,13 +85,14 @@ pub struct DrillScheduleSpec {
     #[schemars(range(min = 1, max = 31_536_000))]
     pub starting_deadline_seconds: Option<i32>,
 
-    /// How many drills that ended well are kept to be read.
+    /// How many drills that ended well are kept to be read: those that were ready, and whose required
+    /// checks have passed.
     #[serde(default = "default_history")]
     #[schemars(range(min = 0, max = 100))]
     pub successful_drills_history_limit: i32,
 
-    /// How many drills that failed are kept to be read. What failed over a weekend is all there on
-    /// Monday, unless set.
+    /// How many drills that failed are kept to be read, and of those that ended with required checks
+    /// that failed or were not run. What failed over a weekend is all there on Monday, unless set.
     #[serde(default = "default_history")]
     #[schemars(range(min = 0, max = 100))]
     pub failed_drills_history_limit: i32,
@@ -169,7 +170,7 @@ pub struct DrillScheduleStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_schedule_time: Option<Time>,
 
-    /// When the last drill ended that ended well.
+    /// When the last drill ended that ended well, with all required checks passed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_successful_time: Option<Time>,
 

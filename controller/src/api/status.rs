@@ -23,7 +23,9 @@ pub struct DrillGateStatus {
     )]
     pub conditions: Vec<Condition>,
 
-    /// How many drills of this gate are active.
+    /// How many drills go through this gate: those with a resource from Programming to Ending, and
+    /// those of pipelines that have none. That there are any is told at once, another number within
+    /// 15 s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_drills: Option<i32>,
 
@@ -55,9 +57,13 @@ pub struct DrillStatus {
     #[schemars(length(max = 36))]
     pub drill_id: Option<String>,
 
-    /// When the edge began to let the drill's requests through.
+    /// When the drill began: its ttl counts from then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+
+    /// When the drill first became Active. One that never did has Failed at its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<Time>,
 
     /// When the drill ends. The edge ends it then by its own clock.
     #[serde(skip_serializing_if = "Option::is_none")]

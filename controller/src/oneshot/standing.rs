@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::api::{CheckStatus, Drill, Mode, ObjectRef, Phase};
 use crate::reconcile::made::Made;
-use crate::reconcile::plugin::{active_list, member};
+use crate::reconcile::plugin::{active_list, end_of, member};
 use crate::reconcile::reference;
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::{
@@ -168,8 +168,7 @@ impl Standing {
             self.gate.clone_from(gate);
         }
         // What counts is when the edge ends it.
-        let end = member(entry, "notAfter").and_then(Value::as_f64);
-        let end = end.and_then(|end| Timestamp::from_second(end as i64).ok());
+        let end = end_of(entry).and_then(|end| Timestamp::from_second(end).ok());
         self.expires_at = end.or(self.expires_at);
         self.entry = Some(reference(filter));
     }

@@ -16,7 +16,7 @@ use super::error::{Error, named};
 use super::made::Made;
 use super::plugin::{self, active_list};
 use super::writer::MANAGER;
-use crate::api::Drill;
+use crate::api::{Drill, ObjectRef};
 use crate::resources::metadata::{DRILL, DRILL_ID, EXPIRES_AT};
 use crate::resources::names::field_manager;
 
@@ -39,26 +39,17 @@ pub async fn run(context: Arc<Context>, beat: impl Fn()) {
     }
 }
 
-/// Removes everything that carries our labels and has no living drill, or is past its end.
+/// Removes everything that carries our labels and has no living drill, or is past its end. What
+/// cannot be removed holds up nothing else: the first failure is told when all has been tried.
 pub async fn collect(context: &Context) -> Result<(), Error> {
     let (cluster, now) = (&context.cluster, context.now());
     let living = living(cluster);
     let stale = |object: &Made| is_stale(object, |id| living.contains(id), &now);
+    let mut outcome = Ok(());
     for object in cluster.ours.all(stale) {
         let name = reference(&object);
-        // As it is now, and only if we made it: a label alone is soon copied.
-        let Some(found) = context.writer.read(&name).await? else {
-            continue;
-        };
-        // A drill may have come meanwhile.
-        let is_stale = is_stale(&found, |id| lives(id, cluster), &now);
-        if !is_ours(&found) || !is_stale {
-            continue;
-        }
-        if context.writer.delete_if(&name, found.uid()).await? {
-            context.metrics.collected(static_kind(&name.kind));
-            tracing::info!(object = %named(&name), "collected: it has no living drill, or is past its end");
-        }
+        let removed = remove(context, &name, &now).await;
+        outcome = outcome.and(logged(removed, &name));
     }
     for filter in cluster.ours.filters() {
         let name = reference(&filter);
@@ -68,16 +59,50 @@ pub async fn collect(context: &Context) -> Result<(), Error> {
             .iter()
             .map(|id| plugin::withdraw_from(context, &name, *id));
         for (id, was_ours) in stale.iter().zip(join_all(ours).await) {
-            if !was_ours? {
-                // That of a drill without a resource.
-                let (uid, manager) = (filter.uid().unwrap_or_default(), field_manager(*id));
-                context.writer.withdraw(&name, &uid, &manager).await?;
-            }
-            context.metrics.collected("ActiveListEntry");
-            tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
+            let removed = withdraw(context, &filter, *id, was_ours).await;
+            outcome = outcome.and(logged(removed, &name));
         }
     }
+    outcome
+}
+
+/// Removes a stale object, as it is now, and only if we made it: a label alone is soon copied.
+async fn remove(context: &Context, name: &ObjectRef, now: &Time) -> Result<(), Error> {
+    let Some(found) = context.writer.read(name).await? else {
+        return Ok(());
+    };
+    // A drill may have come meanwhile.
+    let is_stale = is_stale(&found, |id| lives(id, &context.cluster), now);
+    if is_ours(&found) && is_stale && context.writer.delete_if(name, found.uid()).await? {
+        context.metrics.collected(static_kind(&name.kind));
+        tracing::info!(object = %named(name), "collected: it has no living drill, or is past its end");
+    }
     Ok(())
+}
+
+/// Takes a stale entry out of `filter`, unless it `was_ours` and is out already.
+async fn withdraw(
+    context: &Context,
+    filter: &Made,
+    id: Uuid,
+    was_ours: Result<bool, Error>,
+) -> Result<(), Error> {
+    let name = reference(filter);
+    if !was_ours? {
+        // That of a drill without a resource.
+        let (uid, manager) = (filter.uid().unwrap_or_default(), field_manager(id));
+        context.writer.withdraw(&name, &uid, &manager).await?;
+    }
+    context.metrics.collected("ActiveListEntry");
+    tracing::info!(drill = %id, plugin = %named(&name), "collected: an entry of the active list that has no living drill");
+    Ok(())
+}
+
+/// Says what could not be removed, or taken out of what.
+fn logged(removed: Result<(), Error>, from: &ObjectRef) -> Result<(), Error> {
+    removed.inspect_err(|error| {
+        tracing::warn!(object = %named(from), %error, category = error.category(), "could not be collected, and is tried again");
+    })
 }
 
 /// The kinds that a drill has, as the metric's label knows them.
@@ -108,8 +133,8 @@ fn is_stale(object: &Made, lives: impl Fn(&str) -> bool, now: &Time) -> bool {
 fn stale_entries(filter: &Made, cluster: &Cluster, now: &Time) -> Vec<Uuid> {
     let drills = active_list(filter).into_iter().flatten();
     let stale = drills.filter(|(id, entry)| {
-        let end = plugin::member(entry, "notAfter").and_then(|end| end.as_f64());
-        let is_past = end.is_some_and(|end| end as i64 + GRACE_SECONDS < now.0.as_second());
+        let end = plugin::end_of(entry);
+        let is_past = end.is_some_and(|end| end + GRACE_SECONDS < now.0.as_second());
         is_past && !lives(id, cluster)
     });
     stale.filter_map(|(id, _)| id.parse().ok()).collect()

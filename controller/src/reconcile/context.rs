@@ -22,7 +22,7 @@ use crate::api::{Drill, Phase};
 /// How often a thing that is as it should be is looked at all the same.
 pub const AT_REST: Duration = Duration::from_secs(300);
 
-/// How often the number of a gate's active drills is looked at, and told at most.
+/// How often the number of a gate's drills is looked at, and told at most.
 pub const COUNT_AGAIN: Duration = Duration::from_secs(15);
 
 /// How soon a read that came too early is repeated.
@@ -88,7 +88,8 @@ const PHASES: [(Phase, &str); 6] = [
 ];
 
 /// When each gate has told last of another number of drills, by its UID. A number that changes with
-/// each of a thousand drills is not worth a write each.
+/// each of a thousand drills is not worth a write each. That there are any is told at once: it keeps
+/// the gate from being deleted.
 #[derive(Default)]
 pub struct Counts(Mutex<HashMap<String, Instant>>);
 
@@ -99,7 +100,7 @@ impl Counts {
         let last = counts.get(gate).copied();
         let is_soon = last.is_some_and(|last| at.saturating_duration_since(last) < COUNT_AGAIN);
         match told {
-            Some(told) if told == now || is_soon => told,
+            Some(told) if told == now || is_soon && told != 0 => told,
             _ => {
                 counts.insert(gate.to_owned(), at);
                 now
@@ -154,12 +155,14 @@ mod tests {
     use super::{COUNT_AGAIN, Counts, pause};
 
     #[test]
-    fn a_number_of_drills_is_told_at_once_and_then_not_before_a_while() {
+    fn the_first_drills_are_told_at_once_and_others_not_before_a_while() {
         let (counts, start) = (Counts::default(), Instant::now());
         let soon = start + COUNT_AGAIN / 2;
         assert_eq!(counts.tell("edge", None, 0, start), 0);
-        assert_eq!(counts.tell("edge", Some(0), 1, soon), 0);
-        assert_eq!(counts.tell("edge", Some(0), 7, start + COUNT_AGAIN), 7);
+        assert_eq!(counts.tell("edge", Some(0), 1, soon), 1);
+        assert_eq!(counts.tell("edge", Some(1), 0, soon), 1);
+        assert_eq!(counts.tell("edge", Some(1), 5, soon), 1);
+        assert_eq!(counts.tell("edge", Some(1), 7, soon + COUNT_AGAIN), 7);
         assert_eq!(counts.tell("other", Some(0), 1, soon), 1);
         // One that has not changed for long is told as soon as it does.
         let late = start + COUNT_AGAIN * 9;

@@ -148,6 +148,12 @@ pub fn member<'a>(entry: &'a Value, name: &str) -> Option<&'a Value> {
     entry.get(0)?.get(name)
 }
 
+/// The second from which on the edge refuses the drill of an entry.
+pub fn end_of(entry: &Value) -> Option<i64> {
+    let end = member(entry, "notAfter").and_then(Value::as_f64);
+    end.map(|end| end as i64)
+}
+
 /// What the filter of a gate is called.
 pub fn name(kind: PluginKind, namespace: &str, gate: &str) -> ObjectRef {
     let resource = match kind {

@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{condition, count, eventually, gate_ready, gated, is_in, proxied};
 
-const ONE_SHOT: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
+pub const ONE_SHOT: &str = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
 
 /// An entry of a pipeline that has no resources.
-fn one_shot(until: i64) -> Value {
+pub fn one_shot(until: i64) -> Value {
     json!([{
         "environment": "pipeline", "routeKey": "aaaaaaaaaaaaaaaaaaaaaaaaaa", "notAfter": until,
         "mode": "authority",
@@ -22,7 +22,7 @@ fn one_shot(until: i64) -> Value {
 }
 
 /// The body of an apply to the filter that wants these entries.
-async fn entries(scene: &Scene, drills: Value) -> Value {
+pub async fn entries(scene: &Scene, drills: Value) -> Value {
     let mut filter = scene.plugin().await;
     let configuration = json!({"pluginConfig": {"drills": drills}});
     filter["spec"] = match filter["kind"].as_str() {

@@ -2,6 +2,7 @@
 
 mod batches;
 mod checks;
+mod counts;
 mod crash;
 mod edge;
 mod leader;

@@ -2,9 +2,12 @@
 //! drills on time and clears up what nobody removed.
 
 use drillgate::api::Phase;
+use drillgate_tests::control_plane::Fault;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{condition, eventually, gated, is_in};
+use crate::batches::{ONE_SHOT, entries, one_shot};
+use crate::{condition, eventually, gate_ready, gated, is_in, proxied};
 
 fn virtual_service(namespace: &str, name: &str) -> Value {
     json!({
@@ -214,6 +217,58 @@ async fn objects_past_their_end_are_collected_and_those_of_others_are_left_alone
     assert!(metrics.contains(line), "{metrics}");
     scene.delete(&labelled("copied")).await;
     assert_eq!(scene.ours().await, before);
+}
+
+#[tokio::test]
+async fn what_cannot_be_collected_holds_up_nothing_else() {
+    let (_plane, scene, proxy, mut controller) = proxied().await;
+    scene.apply(scene.gate()).await;
+    gate_ready(&scene).await;
+    // Of the objects and of the entries, the first to be collected cannot be.
+    let other = ONE_SHOT.replace('6', "7");
+    let broken = ONE_SHOT.to_owned();
+    proxy.fail(
+        Fault::Status(StatusCode::INTERNAL_SERVER_ERROR),
+        move |call| {
+            let is_object = call.method == Method::DELETE && call.path.contains("/left-first");
+            is_object || call.is_write() && call.path.contains(&broken)
+        },
+    );
+    let left = |kind: &str, name: &str| {
+        let mut object = virtual_service(&scene.sandbox, name);
+        object["kind"] = json!(kind);
+        object["metadata"]["labels"] = json!({
+            "app.kubernetes.io/managed-by": "drillgate", "drillgate.dev/drill-id": other,
+        });
+        object["metadata"]["annotations"] =
+            json!({"drillgate.dev/expires-at": "2026-01-01T00:00:00Z"});
+        object
+    };
+    let mut first = left("DestinationRule", "left-first");
+    first["spec"] = json!({"host": "stale.example.com"});
+    let mut second = left("VirtualService", "left-second");
+    second["spec"] = json!({"hosts": ["stale.example.com"], "gateways": ["none/none"]});
+    for object in [&first, &second] {
+        scene.apply_as(object, "drillgate").await;
+    }
+    for id in [ONE_SHOT, &other] {
+        let body = entries(&scene, json!({ id: one_shot(1_700_000_000) })).await;
+        scene.apply_as(&body, &format!("drillgate-{id}")).await;
+    }
+    eventually("the others are collected", async || {
+        let list = scene.plugin_configuration().await["drills"].clone();
+        scene.get(&second).await.is_none() && list[&other].is_null()
+    })
+    .await;
+    controller.logged("could not be collected").await;
+    let list = scene.plugin_configuration().await["drills"].clone();
+    assert!(scene.get(&first).await.is_some() && list[ONE_SHOT].is_array());
+    proxy.heal();
+    eventually("all is collected", async || {
+        let list = scene.plugin_configuration().await["drills"].clone();
+        scene.get(&first).await.is_none() && list[ONE_SHOT].is_null()
+    })
+    .await;
 }
 
 #[tokio::test]

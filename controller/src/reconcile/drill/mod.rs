@@ -1,7 +1,7 @@
 //! One drill: brought up, kept as it should be, and taken away.
 
 mod checks;
-mod place;
+pub(super) mod place;
 pub mod status;
 pub mod step;
 

@@ -147,6 +147,7 @@ impl<'a> Telling<'a> {
             return self.done(told);
         }
         self.status.phase = Some(Phase::Active);
+        self.status.ready_at.get_or_insert_with(|| self.now.clone());
         self.checked(checks);
         self.conditions.set(
             READY,
@@ -183,11 +184,15 @@ impl<'a> Telling<'a> {
         self.done("its routes are being taken away".to_owned())
     }
 
-    /// It is over, and nothing of it is left. One that never was active has failed.
+    /// It is over, and nothing of it is left. One that never was active has failed; a gateway that
+    /// lags at the end of one that was changes nothing.
     pub fn ended(mut self) -> DrillStatus {
-        let unmet = [ROUTES_PROGRAMMED, EDGE_PROGRAMMED]
-            .into_iter()
-            .find_map(|kind| self.conditions.unmet(kind));
+        let asked = match self.status.ready_at {
+            Some(_) => &[][..],
+            None => &[ROUTES_PROGRAMMED, EDGE_PROGRAMMED],
+        };
+        let mut asked = asked.iter();
+        let unmet = asked.find_map(|kind| self.conditions.unmet(kind));
         let (phase, message) = match unmet {
             None => (
                 Phase::Ended,
@@ -246,5 +251,63 @@ impl<'a> Telling<'a> {
         self.status.conditions = self.conditions.into_list();
         self.status.message = Some(message.chars().take(1000).collect());
         self.status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::{Telling, Told};
+    use crate::api::{Drill, DrillStatus, Phase};
+    use crate::reconcile::edge::not_yet;
+    use crate::resources::conditions::{EDGE_PROGRAMMED, Observation, Status, reason};
+    use crate::resources::samples;
+
+    /// What becomes of a drill of which the gateway says this, look after look, and which then ends.
+    fn at_the_end(edge: &[Observation]) -> DrillStatus {
+        let now = Time("2026-11-26T10:00:00Z".parse().unwrap());
+        let mut drill: Drill = serde_saphyr::from_str(samples::DRILL_AUTHORITY).unwrap();
+        drill.status = Some(Telling::new(&drill, &now).begun(&[]));
+        for seen in edge {
+            let telling = Telling::new(&drill, &now);
+            drill.status = Some(telling.programmed(Vec::new(), seen.clone(), &Told::Nothing));
+        }
+        drill.status = Some(Telling::new(&drill, &now).ending());
+        Telling::new(&drill, &now).ended()
+    }
+
+    fn lags() -> Observation {
+        not_yet("it runs with configuration 1".to_owned())
+    }
+
+    fn runs() -> Observation {
+        Observation {
+            kind: EDGE_PROGRAMMED,
+            status: Status::True,
+            reason: reason::AS_ASKED,
+            message: "1 of 1 gateways run with it".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_drill_that_was_active_has_ended_also_if_the_gateway_lags_at_the_last() {
+        for edge in [&[runs()][..], &[lags(), runs(), lags()]] {
+            let told = at_the_end(edge);
+            assert_eq!(told.phase, Some(Phase::Ended), "{:?}", told.message);
+        }
+    }
+
+    #[test]
+    fn a_drill_that_never_was_active_has_failed_and_says_why() {
+        for (edge, why) in [
+            (&[lags(), lags()][..], "it runs with configuration 1"),
+            (&[], "nothing has been applied"),
+        ] {
+            let told = at_the_end(edge);
+            assert_eq!((told.phase, &told.ready_at), (Some(Phase::Failed), &None));
+            let message = told.message.unwrap();
+            assert!(message.contains(why), "{message}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! One gate: installed, kept as it should be, and taken away.
 
 mod attempt;
+mod drills;
 pub mod status;
 
 use std::collections::BTreeSet;
@@ -15,13 +16,15 @@ use kube::runtime::events::EventType;
 use kube::runtime::reflector::ObjectRef as StoreRef;
 
 use super::applied::number;
-use super::context::{AT_REST, COUNT_AGAIN, Context};
+use super::context::{COUNT_AGAIN, Context};
+use super::drill::place::has_a_place;
 use super::edge::{self, Question};
 use super::error::Error;
+use super::plugin::{Plugin, active_list};
 use super::triggers::{drill_lives, gate_of};
 use super::writer::FINALIZER;
 use super::{objects, plugin};
-use crate::api::{Drill, DrillGate, ObjectRef, Phase};
+use crate::api::{Drill, DrillGate, ObjectRef};
 use crate::keyfile::Jwk;
 use crate::resources::conditions::{Observation, Status};
 use crate::resources::gate::GateInputs;
@@ -88,7 +91,7 @@ impl Work<'_> {
         let secrets = self.context.secrets.of(self.gate).await;
         let (keys, mut refusals) = keys::resolve(self.gate, &secrets);
         refusals.extend(self.refusals());
-        let telling = || Telling::new(self.gate, &self.now, &refusals);
+        let telling = || Telling::new(self.gate, &self.now, &refusals, self.drills());
         if !refusals.is_empty() {
             let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
             if self
@@ -100,7 +103,7 @@ impl Work<'_> {
                 self.tell(EventType::Warning, "Refused", all.join("; "))
                     .await;
             }
-            return Ok(Action::requeue(AT_REST));
+            return Ok(Action::requeue(COUNT_AGAIN));
         }
         if !self.gate.finalizers().iter().any(|held| held == FINALIZER) {
             self.context.writer.set_finalizer(self.gate, true).await?;
@@ -126,7 +129,7 @@ impl Work<'_> {
         let edge = self.ask(&keys, wanted.generation).await;
         let waits = edge.status == Status::False;
         let references = wanted.objects.iter().map(Object::reference).collect();
-        let told = telling().programmed(references, wanted.generation, self.active_drills(), edge);
+        let told = telling().programmed(references, wanted.generation, edge);
         self.context.writer.status(self.gate, &told).await?;
         let again = match waits {
             true => edge::again(ASK_AGAIN, &told.conditions, None, &self.now),
@@ -263,12 +266,14 @@ impl Work<'_> {
     }
 
     /// The number of drills that is told: not each that it has for a moment.
-    fn active_drills(&self) -> i32 {
+    fn drills(&self) -> i32 {
+        let cluster = &self.context.cluster;
         let own = StoreRef::from_obj(self.gate);
-        let is_active =
-            |drill: &Drill| drill.phase() == Some(Phase::Active) && gate_of(drill) == own;
-        let now = self.context.cluster.drills.state_filter(is_active).len();
-        let now = i32::try_from(now).unwrap_or(i32::MAX);
+        let has_begun = |drill: &Drill| has_a_place(drill) && gate_of(drill) == own;
+        let begun = cluster.drills.state_filter(has_begun);
+        let filter = plugin::of(cluster, self.gate);
+        let listed = filter.as_ref().map(Plugin::object).and_then(active_list);
+        let now = drills::count(&begun, listed, &self.now);
         let told = self.gate.status.as_ref();
         let told = told.and_then(|status| status.active_drills);
         let gate = self.gate.uid().unwrap_or_default();

@@ -17,9 +17,16 @@ pub struct Telling<'a> {
 }
 
 impl<'a> Telling<'a> {
-    /// Begins with what `gate` has, and with what stands against it.
-    pub fn new(gate: &'a DrillGate, now: &'a Time, refusals: &[Refusal]) -> Telling<'a> {
-        let status = gate.status.clone().unwrap_or_default();
+    /// Begins with what `gate` has, with what stands against it, and with how many `drills` go
+    /// through it: also one that is refused now may stand, and let them through.
+    pub fn new(
+        gate: &'a DrillGate,
+        now: &'a Time,
+        refusals: &[Refusal],
+        drills: i32,
+    ) -> Telling<'a> {
+        let mut status = gate.status.clone().unwrap_or_default();
+        status.active_drills = Some(drills);
         let mut telling = Telling {
             gate,
             conditions: Conditions::new(&status.conditions, gate.metadata.generation, now),
@@ -84,12 +91,10 @@ impl<'a> Telling<'a> {
         mut self,
         objects: Vec<ObjectRef>,
         generation: u64,
-        drills: i32,
         edge: Observation,
     ) -> DrillGateStatus {
         self.status.objects = objects;
         self.status.configuration_generation = i64::try_from(generation).ok();
-        self.status.active_drills = Some(drills);
         let applied = "its objects have been applied".to_owned();
         self.conditions
             .set(PROGRAMMED, Status::True, reason::AS_ASKED, applied);

@@ -4,6 +4,7 @@ pub mod calendar;
 mod expression;
 mod manifest;
 mod measure;
+mod outcome;
 pub mod status;
 pub mod step;
 

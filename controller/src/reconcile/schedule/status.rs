@@ -5,8 +5,9 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::calendar::Minute;
+use super::outcome::went_well;
 use super::step::{Missed, Step, Why, is_living};
-use crate::api::{Drill, DrillSchedule, DrillScheduleStatus, ObjectRef, Phase};
+use crate::api::{Drill, DrillSchedule, DrillScheduleStatus, ObjectRef};
 use crate::reconcile::writer::reference;
 use crate::resources::conditions::{ACCEPTED, Conditions, ON_TIME, Status, reason};
 use crate::resources::metadata::rfc3339;
@@ -51,9 +52,7 @@ impl<'a> Telling<'a> {
             .take(MOST_LISTED)
             .map(|drill| reference(&**drill))
             .collect();
-        let ended_well = drills
-            .iter()
-            .filter(|drill| drill.phase() == Some(Phase::Ended));
+        let ended_well = drills.iter().filter(|drill| went_well(drill));
         let ends = ended_well.filter_map(|drill| drill.status.as_ref()?.ended_at.clone());
         let known = status.last_successful_time.take();
         status.last_successful_time = ends.chain(known).max();

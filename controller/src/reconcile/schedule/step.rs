@@ -8,7 +8,8 @@ use kube::ResourceExt;
 
 use super::calendar::{Calendar, Minute};
 use super::manifest::owns;
-use crate::api::{ConcurrencyPolicy, Drill, DrillSchedule, DrillScheduleStatus, Phase};
+use super::outcome::went_well;
+use crate::api::{ConcurrencyPolicy, Drill, DrillSchedule, DrillScheduleStatus};
 
 /// How many missed runs are counted: more than that are "at least" so many.
 pub const MOST_COUNTED: usize = 100;
@@ -216,12 +217,13 @@ fn has_begun(drill: &Drill) -> bool {
 fn past_history(schedule: &DrillSchedule, drills: &[Arc<Drill>]) -> Vec<String> {
     let spec = &schedule.spec;
     let kept = [
-        (Phase::Ended, spec.successful_drills_history_limit),
-        (Phase::Failed, spec.failed_drills_history_limit),
+        (true, spec.successful_drills_history_limit),
+        (false, spec.failed_drills_history_limit),
     ];
-    let past = kept.into_iter().flat_map(|(phase, limit)| {
+    let past = kept.into_iter().flat_map(|(well, limit)| {
         let over = drills.iter().filter(move |drill| {
-            drill.phase() == Some(phase) && drill.metadata.deletion_timestamp.is_none()
+            let is_there = drill.metadata.deletion_timestamp.is_none();
+            is_there && drill.is_over() && went_well(drill) == well
         });
         over.skip(usize::try_from(limit).unwrap_or_default())
     });

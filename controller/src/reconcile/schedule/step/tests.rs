@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{MOST_COUNTED, Missed, Step, Why, drills_of, next};
 use crate::api::{Drill, DrillSchedule};
 use crate::reconcile::schedule::calendar::{Calendar, Minute};
+use crate::reconcile::schedule::status::Telling;
 use crate::resources::metadata::rfc3339;
 
 const CREATED: &str = "2026-11-20T08:00:00Z";
@@ -301,4 +302,32 @@ fn the_oldest_of_what_is_over_goes_and_what_lives_never() {
     assert_eq!(drills.len(), 7);
     let step = step(&nightly, &drills, "2026-11-26T01:00:00Z");
     assert_eq!(step.remove, ["nightly-1", "nightly-2"]);
+}
+
+#[test]
+fn a_drill_whose_checks_failed_is_kept_among_the_failed_and_is_no_success() {
+    let ended = |name: &str, passed: &str, end: &str| {
+        let mut drill = (*drill(
+            name,
+            json!({"phase": "Ended", "endedAt": end, "conditions": [{
+                "type": "ChecksPassed", "status": passed, "reason": "r", "message": "m",
+                "lastTransitionTime": end,
+            }]}),
+        ))
+        .clone();
+        drill.spec.checks = serde_json::from_value(json!([{"name": "up", "grpc": {}}])).unwrap();
+        Arc::new(drill)
+    };
+    let (early, late) = ("2026-11-24T02:30:00Z", "2026-11-25T02:30:00Z");
+    let limits = json!({"successfulDrillsHistoryLimit": 1, "failedDrillsHistoryLimit": 1});
+    let nightly = schedule(limits, told());
+    let drills = [
+        ended("nightly-2", "False", late),
+        ended("nightly-1", "True", early),
+    ];
+    let removed = step(&nightly, &drills, "2026-11-26T01:00:00Z").remove;
+    assert_eq!(removed, Vec::<String>::new());
+    let now = time("2026-11-26T01:00:00Z");
+    let told = Telling::new(&nightly, &now, &[], &drills).not_started("Failed", String::new());
+    assert_eq!(told.last_successful_time, Some(time(early)));
 }
