@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use drill_context::SigningKey;
 use drillgate::controls::{
-    Edge, Subject, after_the_drill, attempts, before_the_checks, until_refused,
+    Edge, Subject, after_the_drill, attempts, before_the_checks, until_refused, until_routed,
 };
 use drillgate::evidence::record::Control;
 use drillgate::lab::Filter;
 use drillgate::proxy::{Tally, Trust, Upstream};
-use drillgate_tests::{Harness, gate};
+use drillgate_tests::{Harness, envoy, gate};
 use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -119,6 +121,20 @@ async fn a_filter_that_knows_another_key_is_found() {
         (forged.wanted.as_str(), forged.got.as_str()),
         ("bad-signature", "403 unknown-key")
     );
+}
+
+/// The sandbox's own page may be of any size.
+#[tokio::test]
+async fn a_large_page_of_the_sandboxs_is_an_answer_of_the_sandboxs() {
+    let page = Router::new().route("/", get(|| async { "x".repeat(1_000_000) }));
+    let harness = Harness::start_with(&envoy(), page, gate::drilled).await;
+    let tally = Arc::new(Tally::default());
+    let edge = edge(&harness, &tally);
+    let attempt = after_the_drill(&subject(), &gate::key(gate::HS256), gate::now());
+    let late = until_refused(&edge, &attempt, Duration::ZERO).await;
+    assert_eq!(late.got, "200 of the sandbox");
+    assert_eq!(until_routed(&edge, &attempt, LIMIT).await, Ok(()));
+    assert_eq!(tally.counts().routed, 2);
 }
 
 #[tokio::test]
