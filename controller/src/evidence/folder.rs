@@ -5,10 +5,12 @@ mod files;
 mod verified;
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use tempfile::TempDir;
 
 use super::envelope;
 use super::record::Record;
@@ -29,21 +31,53 @@ const SIGNED: [&str; 4] = [REPORT, "report.html", "report.md", "junit.xml"];
 /// Finds out what would keep a folder from being written, before there is anything to write.
 ///
 /// # Errors
-/// [`WriteError`]: the folder is not empty, or the key is no private Ed25519 key.
+/// [`WriteError`]: the folder is not empty or cannot be made, or the key is no private Ed25519 key.
 pub fn ready(folder: &Path, key: Option<&Jwk>) -> Result<(), WriteError> {
     free(folder)?;
     key.map_or(Ok(()), signs)
 }
 
-/// Finds out whether a folder can be written without overwriting anything.
+/// Finds out whether a folder can be put in its place, which a rename does, without overwriting
+/// anything.
 ///
 /// # Errors
-/// [`WriteError`]: it is not empty.
+/// [`WriteError`]: something is there that is no empty folder, or the place cannot be written to.
 pub fn free(folder: &Path) -> Result<(), WriteError> {
-    match fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-        true => Err(WriteError::Exists(folder.to_owned())),
-        false => Ok(()),
+    let failed = |error| WriteError::Unwritable(folder.to_owned(), error);
+    let parent = parent(folder);
+    match fs::symlink_metadata(folder) {
+        Ok(there) if !there.is_dir() => return Err(WriteError::NoFolder(folder.to_owned())),
+        Ok(there) if there.dev() != fs::metadata(parent).map_err(failed)?.dev() => {
+            return Err(WriteError::Mounted(folder.to_owned()));
+        }
+        Ok(_) if fs::read_dir(folder).map_err(failed)?.next().is_some() => {
+            return Err(WriteError::Exists(folder.to_owned()));
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
     }
+    let nearest = parent.ancestors().map(named).find(|above| above.exists());
+    half_in(nearest.unwrap_or(parent)).map_err(failed).map(drop)
+}
+
+/// The folder that a folder lies in.
+fn parent(folder: &Path) -> &Path {
+    named(folder.parent().unwrap_or(folder))
+}
+
+/// What is above a relative path is where the program runs.
+fn named(folder: &Path) -> &Path {
+    match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    }
+}
+
+/// A folder for what is not whole yet, which goes away by itself.
+fn half_in(parent: &Path) -> io::Result<TempDir> {
+    let mut half = tempfile::Builder::new();
+    half.prefix(".drillgate-evidence-").tempdir_in(parent)
 }
 
 /// Finds out whether a key signs evidence.
@@ -80,16 +114,10 @@ pub fn write(
 pub fn put(files: &Files, folder: &Path) -> Result<(), WriteError> {
     free(folder)?;
     let failed = |error| WriteError::Unwritable(folder.to_owned(), error);
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent(folder);
     fs::create_dir_all(parent).map_err(failed)?;
     // On the same file system, so that the last step is one that happens or does not.
-    let half = tempfile::Builder::new()
-        .prefix(".drillgate-evidence-")
-        .tempdir_in(parent)
-        .map_err(failed)?;
+    let half = half_in(parent).map_err(failed)?;
     for (name, text) in files.iter() {
         let mut file = File::create_new(half.path().join(name)).map_err(failed)?;
         file.write_all(text.as_bytes()).map_err(failed)?;
@@ -103,7 +131,7 @@ pub fn put(files: &Files, folder: &Path) -> Result<(), WriteError> {
 }
 
 /// Temporary folders are for their owner alone, and evidence is for others to read.
-fn open_to_readers(folder: &Path) -> std::io::Result<()> {
+fn open_to_readers(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
 }
@@ -112,7 +140,7 @@ fn open_to_readers(folder: &Path) -> std::io::Result<()> {
 mod tests {
     use std::fs;
 
-    use super::{BUNDLE, REPORT, WriteError, write};
+    use super::{BUNDLE, REPORT, WriteError, free, write};
     use crate::evidence::samples;
     use crate::keyfile::Jwk;
 
@@ -123,6 +151,32 @@ mod tests {
             .collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn what_no_folder_can_be_put_in_the_place_of_is_told_before_there_is_anything_to_write() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, link) = (home.path().join("file"), home.path().join("link"));
+        fs::write(&file, "").unwrap();
+        fs::create_dir(home.path().join("empty")).unwrap();
+        std::os::unix::fs::symlink(home.path().join("empty"), &link).unwrap();
+        for there in [&file, &link] {
+            let refused = free(there).unwrap_err();
+            assert!(matches!(refused, WriteError::NoFolder(_)), "{refused}");
+        }
+        let below_a_file = free(&file.join("evidence")).unwrap_err();
+        assert!(
+            matches!(below_a_file, WriteError::Unwritable(..)),
+            "{below_a_file}"
+        );
+        let mounted = free(std::path::Path::new("/proc")).unwrap_err();
+        assert!(matches!(mounted, WriteError::Mounted(_)), "{mounted}");
+        free(&home.path().join("empty")).unwrap();
+        free(&home.path().join("new/and/deeper")).unwrap();
+        for relative in ["nowhere", "nowhere/at/all"] {
+            free(std::path::Path::new(relative)).unwrap();
+        }
+        assert_eq!(names(home.path()), ["empty", "file", "link"]);
     }
 
     #[test]

@@ -14,6 +14,10 @@ use crate::evidence::envelope::EnvelopeError;
 pub enum WriteError {
     /// There is something in it.
     Exists(PathBuf),
+    /// There is something, and it is no folder.
+    NoFolder(PathBuf),
+    /// It is the root of a file system, and stays there.
+    Mounted(PathBuf),
     /// The file system does not take it.
     Unwritable(PathBuf, io::Error),
     /// The report would have so many bytes, and could not be read again.
@@ -68,6 +72,17 @@ impl fmt::Display for WriteError {
                 write!(
                     f,
                     "{folder} is not empty, and evidence is never overwritten: name another folder"
+                )
+            }
+            WriteError::NoFolder(folder) => {
+                let folder = folder.display();
+                write!(f, "{folder} is there and is no folder: name another one")
+            }
+            WriteError::Mounted(folder) => {
+                let folder = folder.display();
+                write!(
+                    f,
+                    "{folder} is a mounted volume, which no folder can take the place of: name a folder inside of it, such as {folder}/evidence"
                 )
             }
             WriteError::Unwritable(folder, error) => {
