@@ -42,6 +42,11 @@ pub(super) async fn edge_records(
         sleep(PAUSE).await;
     }
     match last {
+        // Where drillgate itself has seen no answer of the sandbox, nothing tells an empty log from
+        // another gateway's.
+        Ok(totals) if totals.requests == 0 && seen == 0 => {
+            EdgeRecords::unknown("--edge-log: it printed no record of this drill")
+        }
         Ok(totals) => EdgeRecords::of(&totals, &plan.sandboxes, "--edge-log, after the drill"),
         Err(why) => EdgeRecords::unknown(&format!("--edge-log: {why}")),
     }
