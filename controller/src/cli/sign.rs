@@ -122,6 +122,13 @@ pub(super) fn run(args: &SignArgs, now: i64) -> Outcome {
     };
     let answer = question.ask()?;
     let jwk = answer.key.or(given).ok_or(SourceError::NoKey)?;
+    if let Some(kid) = args.kid.as_ref().filter(|kid| *kid != jwk.kid()) {
+        let has = jwk.kid();
+        return Err(format!(
+            "the key that was given is {has} and not {kid}: name the file of {kid}, or a gate with --gate"
+        )
+        .into());
+    }
     let key = jwk.signing_key().ok_or(SourceError::NoKey)?;
     let (token_type, drill, environment) = match answer.drill {
         Some((drill, environment)) => (TokenType::Drill, drill, environment),

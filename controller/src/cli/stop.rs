@@ -3,13 +3,15 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::Serialize;
 
-use super::Outcome;
 use super::cluster::{ClusterArgs, block_on};
 use super::view::ViewArgs;
+use super::{FOUND, Outcome};
 use crate::oneshot::Error;
-use crate::oneshot::standing::find;
+use crate::oneshot::standing::{Standing, find};
+use crate::resources::metadata::rfc3339;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,6 +23,7 @@ drill with a resource is ended by deleting that: the controller would bring it u
 
 Exit codes:
   0  nothing of the drill is left
+  1  its entry in the active list is left: it is not a command's
   2  usage; several drills of that name; a drill that the controller looks after
   4  the cluster cannot be reached, or does not let us";
 
@@ -48,6 +51,9 @@ struct Stopped {
     drill: String,
     id: Option<String>,
     removed: Vec<String>,
+    /// What is left, and what mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 pub(super) fn run(args: &StopArgs) -> Outcome {
@@ -63,6 +69,8 @@ pub(super) fn run(args: &StopArgs) -> Outcome {
             Ok(drill) => {
                 let entry = drill.entry.as_ref();
                 let changes = site.take_down(drill.id, entry, &drill.objects).await?;
+                let left = site.standing().await?;
+                let is_left = left.iter().any(|left| left.id == drill.id);
                 let removed = changes.removed.iter().map(crate::reconcile::named);
                 let listed = changes
                     .active_list
@@ -71,6 +79,7 @@ pub(super) fn run(args: &StopArgs) -> Outcome {
                     drill: drill.name.clone(),
                     id: Some(drill.id.to_string()),
                     removed: listed.into_iter().chain(removed).collect(),
+                    note: is_left.then(|| not_a_commands(drill)),
                 }
             }
             Err(Error::Ambiguous { found, .. }) if found.is_empty() && !args.must_exist => {
@@ -78,13 +87,26 @@ pub(super) fn run(args: &StopArgs) -> Outcome {
                     drill: args.drill.clone(),
                     id: None,
                     removed: Vec::new(),
+                    note: None,
                 }
             }
             Err(error) => return Err(error.into()),
         };
         args.view.view.show(&stopped, text)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(match stopped.note {
+            None => ExitCode::SUCCESS,
+            Some(_) => ExitCode::from(FOUND),
+        })
     })
+}
+
+/// What the controller has put into the active list, a command cannot take out.
+fn not_a_commands(drill: &Standing) -> String {
+    let end = drill.expires_at.map(|end| rfc3339(&Time(end)));
+    let end = end.map_or_else(String::new, |end| format!("; the edge ends it at {end}"));
+    format!(
+        "its entry in the active list is not a command's: delete the resource that it came from, or run the controller{end}"
+    )
 }
 
 /// `namespace/name` as kubectl takes it.
@@ -103,8 +125,12 @@ fn text(stopped: &Stopped) -> String {
         .removed
         .iter()
         .map(|name| format!("  removed {name}\n"));
+    let state = match &stopped.note {
+        None => "stopped".to_owned(),
+        Some(note) => format!("is left: {note}"),
+    };
     format!(
-        "drill {} stopped\n{}",
+        "drill {} {state}\n{}",
         stopped.drill,
         removed.collect::<String>()
     )

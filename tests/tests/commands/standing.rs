@@ -116,6 +116,30 @@ async fn a_value_is_signed_with_what_the_cluster_knows() {
         .says("no key other of DrillGate");
 }
 
+/// As what is left of a Drill whose finalizer somebody took off, with no controller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_entry_that_is_not_a_commands_is_said_to_be_left() {
+    let desk = Desk::gated().await;
+    let id = "6f1c2b9e-4a77-4d0c-9a55-0f5a7c1d2e3f";
+    let entry = json!([{
+        "environment": "orders-dr", "routeKey": "aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "notAfter": 4_102_444_800_i64, "mode": "authority",
+    }]);
+    let mut filter = desk.scene.plugin().await;
+    let configuration = json!({"pluginConfig": {"drills": {id: entry}}});
+    filter["spec"] = match filter["kind"].as_str() {
+        Some("WasmPlugin") => configuration,
+        _ => json!({ "wasm": configuration }),
+    };
+    desk.scene.apply_as(&filter, "drillgate-drills").await;
+    desk.run(&["stop", id])
+        .await
+        .assert(1)
+        .says("is left: its entry in the active list is not a command's");
+    let listed = desk.scene.plugin_configuration().await["drills"].clone();
+    assert!(listed.get(id).is_some(), "{listed}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_drills_about_one_host_and_environment_take_turns() {
     let desk = Desk::gated().await;
