@@ -52,6 +52,13 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     (!of_this_connection && !several).then(|| protocol.clone())
 }
 
+/// Whether a body comes in chunks, of which only this says that there is one.
+pub(super) fn is_chunked(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(TRANSFER_ENCODING).into_iter();
+    let mut codings = codings.flat_map(elements);
+    codings.any(|coding| coding.eq_ignore_ascii_case(b"chunked"))
+}
+
 /// Whether the client takes trailers.
 pub(super) fn takes_trailers(headers: &HeaderMap) -> bool {
     headers

@@ -1,7 +1,7 @@
 //! What goes out in place of what came in.
 
 use drill_context::HEADER_NAME;
-use http::header::{CONNECTION, HOST, TE, UPGRADE};
+use http::header::{CONNECTION, HOST, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, request};
 
@@ -42,6 +42,10 @@ pub fn outgoing(
     headers.remove(HOST);
     if http_1 {
         headers.insert(HOST, HeaderValue::from_str(authority.as_str())?);
+        // Of a GET without it a client takes the body for none.
+        if hop_by_hop::is_chunked(&came.headers) {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
     }
     if hop_by_hop::takes_trailers(&came.headers) {
         headers.insert(TE, HeaderValue::from_static("trailers"));
@@ -180,6 +184,16 @@ mod tests {
             "x-drillgate: kept",
         ];
         assert_eq!(fields(&came), expected);
+    }
+
+    #[test]
+    fn a_body_in_chunks_stays_one_whatever_the_method() {
+        let chunked = "transfer-encoding: chunked";
+        for method in [Method::GET, Method::PUT] {
+            let mut came = came(Version::HTTP_11, "/", &[("transfer-encoding", "Chunked")]);
+            came.method = method;
+            assert_eq!(sorted(&goes(&came)), [HOST, chunked, FRESH]);
+        }
     }
 
     #[test]

@@ -32,12 +32,25 @@ async fn a_client_that_cannot_sign_reaches_the_sandbox() {
             ("POST", "/orders?a=b")
         );
         assert_eq!(seen.body, 4);
+        let mut search = proxy
+            .get("/orders/_search")
+            .by(protocol)
+            .with(Method::GET, "four");
+        if protocol == Protocol::Http1 {
+            search = search.header("transfer-encoding", "chunked");
+        }
+        let seen = proxy.send(&search).await.seen().unwrap();
+        assert_eq!(
+            (seen.method.as_str(), seen.body),
+            ("GET", 4),
+            "{protocol:?}"
+        );
         // What the edge itself would have served without the proxy.
         let without = Request::get(HOST, "/").by(protocol);
         assert_eq!(outcome(&harness.send(&without).await), "200 production");
     }
-    assert_eq!(harness.sandbox.total(), 2);
-    proxy.end(routed(2)).await;
+    assert_eq!(harness.sandbox.total(), 4);
+    proxy.end(routed(4)).await;
     harness.assert_production_untouched(HOST).await;
 }
 
