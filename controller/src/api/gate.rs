@@ -133,6 +133,9 @@ pub struct DrillGateSpec {
 
     /// What is recorded of each drill request, and where.
     #[serde(default, skip_serializing_if = "is_default")]
+    #[x_kube(
+        validation = Rule::new("!has(self.accessLogProvider) || !has(self.keepAccessLogProviders) || !(self.accessLogProvider in self.keepAccessLogProviders)").message("accessLogProvider logs drill requests alone, also where keepAccessLogProviders names it: give the drills a provider of their own")
+    )]
     pub audit: Audit,
 
     /// How the controller asks the gateway itself which configuration it runs with.

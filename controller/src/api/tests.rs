@@ -112,6 +112,18 @@ fn the_shortest_gate_and_drill_are_accepted_and_filled_with_defaults() {
     assert_eq!(route.retries.retry_on, "5xx");
 }
 
+/// Istio keeps one access log for a provider, the last that is asked for.
+#[test]
+fn drills_have_an_access_log_provider_of_their_own() {
+    let logging = |kept: &[&str]| {
+        let audit = json!({"accessLogProvider": "drills", "keepAccessLogProviders": kept});
+        verdict::<DrillGate>(&with(gate(), "/spec/audit", audit), None)
+    };
+    assert_eq!(logging(&["envoy"]), "accepted");
+    let refused = logging(&["envoy", "drills"]);
+    assert!(refused.contains("a provider of their own"), "{refused}");
+}
+
 #[test]
 fn a_gate_has_either_a_selector_or_references() {
     let both = with(gate(), "/spec/targetRefs", json!([{"name": "public"}]));
