@@ -87,6 +87,19 @@ pub(super) fn accepts(gateway: &Gateway, server: &Server, host: &str, namespace:
     })
 }
 
+/// Whether `server` takes requests for `host`, or for every host under it, from whomever its routes
+/// are.
+pub(super) fn takes(server: &Server, host: &str) -> bool {
+    let mut patterns = server.hosts.iter();
+    patterns.any(|pattern| covers(pattern.rsplit('/').next().unwrap_or(pattern), host))
+}
+
+/// Whether a label of a name is longer than DNS has them: the filter takes no such name, and refuses
+/// all of a configuration that has one.
+pub(super) fn is_label_too_long(name: &str) -> bool {
+    name.split('.').any(|label| label.len() > 63)
+}
+
 /// Whether `pattern` (`*`, `*.example.com`, `example.com`) takes all that `host` (`*.example.com`,
 /// `example.com`) stands for.
 pub(super) fn covers(pattern: &str, host: &str) -> bool {

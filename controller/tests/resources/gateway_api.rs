@@ -145,7 +145,7 @@ fn a_drill_of_a_namespace_that_a_listener_does_not_allow_is_refused_with_the_lin
     refused(
         &allowing(json!({"from": "Same"})),
         Reason::HostsNotAccepted,
-        "spec.routes[0].host: listener http (port 80) of Gateway istio-system/public allows no routes of namespace orders-dr: add allowedRoutes: {namespaces: {from: Selector, selector: {matchLabels: {kubernetes.io/metadata.name: orders-dr}}}}",
+        "spec.routes[0].host: listener http (port 80) of Gateway istio-system/public allows no routes of namespace orders-dr: set its allowedRoutes.namespaces to {from: Selector, selector: {matchExpressions: [{key: kubernetes.io/metadata.name, operator: In, values: [istio-system, orders-dr]}]}}, with every namespace in it that has routes there now: production's, too",
     );
     let labelled = |name: &str| json!({"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": name}}});
     refused(

@@ -151,6 +151,13 @@ fn a_host_is_one_that_clients_can_ask_for_and_a_drill_host_can_be_made_from() {
         "spec.routes[0].host: {long} is too long to stand in front of the drill domain drill.internal: at most 211 characters fit, or shorten the gate's domain"
     );
     cluster.refuses(&host(&long), Reason::HostTooLong, &text);
+    // The filter would refuse all of the gate's configuration for it.
+    let long = format!("{}.example.com", "a".repeat(64));
+    let text = format!(
+        "spec.routes[0].host: {long} has a label of more than 63 characters, and no DNS name has: name the host that clients use"
+    );
+    cluster.refuses(&host(&long), Reason::HostTooLong, &text);
+    assert_eq!(cluster.check(&host(&long[1..])), []);
 }
 
 #[test]

@@ -109,6 +109,33 @@ fn a_server_that_leaves_drill_hosts_out_is_named_with_the_line_to_add() {
 }
 
 #[test]
+fn each_server_that_takes_drill_hosts_has_to_take_the_guard() {
+    let of_drills = json!([
+        https("shop", json!(["orders-dr/*", "shop/*"])),
+        http(json!(["*"]))
+    ]);
+    refused(
+        &check(&[], &[gateway("public", of_drills)]),
+        Reason::HostsNotAccepted,
+        "spec.gateways[0]: server shop (port 443) of Gateway istio-system/public accepts no host under drill.internal of namespace istio-system: add \"*.drill.internal\" to its spec.servers[0].hosts",
+    );
+}
+
+#[test]
+fn a_name_with_a_label_that_dns_does_not_know_is_refused_as_the_filter_would() {
+    let long = format!("{}.internal", "a".repeat(64));
+    let public = [gateway("public", json!([http(json!(["*"]))]))];
+    for (field, value) in [("domain", json!(long)), ("ownedHosts", json!([long]))] {
+        let refusals = check(&[(&format!("/{field}"), value)], &public);
+        let reasons: Vec<_> = refusals.iter().map(|refusal| refusal.reason).collect();
+        assert_eq!(reasons, [Reason::HostTooLong], "{refusals:?}");
+        assert!(refusals[0].field.contains(field), "{refusals:?}");
+    }
+    let longest = format!("{}.internal", "a".repeat(63));
+    assert_eq!(check(&[("/domain", json!(longest))], &public), []);
+}
+
+#[test]
 fn a_server_that_only_redirects_or_passes_through_is_no_server_for_drills() {
     let mut redirect = http(json!(["*"]));
     redirect["tls"] = json!({"httpsRedirect": true});
@@ -139,6 +166,13 @@ fn a_server_for_tcp_on_the_same_pods_demands_ports() {
         );
         refused(&check(&[], &gateways), Reason::PortsMissing, &text);
         assert_eq!(check(&[("/ports", json!([8080]))], &gateways), []);
+        // By another label the pods may be the same, by another value of one they are not.
+        let [public, mut other] = gateways;
+        other.spec.selector = [("app".to_owned(), "istio-ingressgateway".to_owned())].into();
+        let gateways = [public.clone(), other.clone()];
+        refused(&check(&[], &gateways), Reason::PortsMissing, &text);
+        other.spec.selector = [("istio".to_owned(), "egressgateway".to_owned())].into();
+        assert_eq!(check(&[], &[public, other]), []);
     }
 }
 

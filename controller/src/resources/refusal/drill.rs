@@ -11,7 +11,8 @@ use crate::api::{Drill, DrillGate, DrillRoute, Mode};
 use crate::istio::{Gateway, VirtualService};
 use crate::resources::gateway_api::GatewayApi;
 use crate::resources::hosts::{
-    MAX_HOST, accepts, covers, drill_host_length, gateways, is_bound, is_under,
+    MAX_HOST, accepts, covers, drill_host_length, gateways, is_bound, is_label_too_long, is_under,
+    takes,
 };
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::{DRILL_ID, namespace_of};
@@ -138,6 +139,11 @@ impl Check<'_> {
                 "{host} is not among the gate's ownedHosts, so that its policy would deny the requests: add it there, or use mode Authority"
             );
             (Reason::HostNotOwned, message)
+        } else if is_label_too_long(host) {
+            let message = format!(
+                "{host} has a label of more than 63 characters, and no DNS name has: name the host that clients use"
+            );
+            (Reason::HostTooLong, message)
         } else if !owned && drill_host_length(host, domain) > MAX_HOST {
             let longest = (MAX_HOST + host.len()).saturating_sub(drill_host_length(host, domain));
             let message = format!(
@@ -215,15 +221,11 @@ impl Check<'_> {
             .filter(|gateway| named.contains(&full_name(*gateway)))
         {
             for (index, server) in answering(gateway) {
-                let takes = server
-                    .hosts
-                    .iter()
-                    .any(|host| covers(host.rsplit('/').next().unwrap_or(host), &route.host));
                 let needed = match self.drill.spec.mode {
                     Mode::Authority => format!("*.{domain}"),
                     Mode::Owned => route.host.clone(),
                 };
-                if takes && !accepts(gateway, server, &needed, &namespace) {
+                if takes(server, &route.host) && !accepts(gateway, server, &needed, &namespace) {
                     let place = (gateway, index, server);
                     let below = needed.trim_start_matches("*.");
                     let message = refused(all, place, below, &namespace);

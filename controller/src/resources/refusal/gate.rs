@@ -6,9 +6,11 @@ use super::listeners::check_references;
 use super::servers::{answering, refused};
 use super::{Reason, Refusal};
 use crate::api::DrillGate;
-use crate::istio::{Gateway, WorkloadSelector};
+use crate::istio::{Gateway, Server, WorkloadSelector};
 use crate::resources::gateway_api::GatewayApi;
-use crate::resources::hosts::{accepts, gateways, is_under, sees_requests};
+use crate::resources::hosts::{
+    accepts, gateways, is_label_too_long, is_under, sees_requests, takes,
+};
 use crate::resources::metadata::full_name;
 use crate::resources::metadata::namespace_of;
 
@@ -46,6 +48,15 @@ pub fn check_gate(gate: &DrillGate, facts: &GateFacts<'_>) -> Vec<Refusal> {
     refusals.extend(check_ports(gate, facts));
     refusals.extend(check_protected(gate, facts));
     let domain = &gate.spec.domain;
+    let owned = gate.spec.owned_hosts.iter().enumerate();
+    let owned = owned.map(|(index, host)| (format!("spec.ownedHosts[{index}]"), host));
+    let named = std::iter::once(("spec.domain".to_owned(), domain)).chain(owned);
+    for (field, name) in named.filter(|(_, name)| is_label_too_long(name)) {
+        let message = format!(
+            "{name} has a label of more than 63 characters, and no DNS name has: shorten it"
+        );
+        refusals.push(Refusal::new(Reason::HostTooLong, field, message));
+    }
     for (index, host) in gate.spec.owned_hosts.iter().enumerate() {
         if is_under(host, domain) {
             refusals.push(Refusal::new(
@@ -85,22 +96,39 @@ fn check_gateway(
         ));
     }
 
-    // The routes of drills are looked at with each drill; here, whether there can be any.
+    let unguarded = unguarded(gate, facts, gateway).into_iter();
+    refusals
+        .extend(unguarded.map(|message| Refusal::new(Reason::HostsNotAccepted, field, message)));
+    refusals
+}
+
+/// A sentence for each server of `gateway` that takes drill hosts and not the guard, which answers
+/// there when a drill's route is gone; and one if no server takes the guard. The routes of drills
+/// are looked at with each drill.
+fn unguarded(gate: &DrillGate, facts: &GateFacts<'_>, gateway: &Gateway) -> Vec<String> {
     let (domain, namespace) = (&gate.spec.domain, namespace_of(gate));
     let guard = format!("*.{domain}");
-    let accepted = |(_, server): (usize, &_)| accepts(gateway, server, &guard, &namespace);
-    if !answering(gateway).any(accepted) {
-        let message = match answering(gateway).next() {
-            Some((index, server)) => {
-                refused(facts.gateways, (gateway, index, server), domain, &namespace)
-            }
-            None => format!(
-                "Gateway {name} has no server that answers HTTP requests: name a Gateway that has one"
-            ),
-        };
-        refusals.push(Refusal::new(Reason::HostsNotAccepted, field, message));
+    let (guarded, others): (Vec<_>, Vec<_>) =
+        answering(gateway).partition(|(_, server)| accepts(gateway, server, &guard, &namespace));
+    let sentence = |(index, server): &(usize, &Server)| {
+        refused(
+            facts.gateways,
+            (gateway, *index, server),
+            domain,
+            &namespace,
+        )
+    };
+    match (guarded.is_empty(), others.first()) {
+        (true, None) => vec![format!(
+            "Gateway {} has no server that answers HTTP requests: name a Gateway that has one",
+            full_name(gateway)
+        )],
+        (true, Some(first)) => vec![sentence(first)],
+        (false, _) => {
+            let takes_drills = others.iter().filter(|(_, server)| takes(server, &guard));
+            takes_drills.map(sentence).collect()
+        }
     }
-    refusals
 }
 
 /// Istio's own Gateways, as `namespace/name`.
@@ -119,14 +147,22 @@ fn is_part_of(selector: &WorkloadSelector, gateway: &Gateway) -> bool {
     !served.is_empty() && labels.all(|(key, value)| served.get(key) == Some(value))
 }
 
+/// Whether there may be pods that are selected and serve `gateway`: no label has to have two values.
+/// Istio's own gateways, for one, carry `app` as well as `istio`.
+fn may_share_pods(selector: &WorkloadSelector, gateway: &Gateway) -> bool {
+    let served = &gateway.spec.selector;
+    let mut labels = selector.match_labels.iter();
+    labels.all(|(key, value)| served.get(key).is_none_or(|held| held == value))
+}
+
 /// Servers for TCP on the gate's pods, where the gate's policy is for all ports.
 fn check_ports(gate: &DrillGate, facts: &GateFacts<'_>) -> Option<Refusal> {
     if !gate.spec.ports.is_empty() {
         return None;
     }
     let selector = gate.spec.selector.as_ref()?;
-    let shares_pods = |gateway: &&Gateway| is_part_of(selector, gateway);
-    facts.gateways.iter().filter(shares_pods).find_map(|gateway| {
+    let may_share = |gateway: &&Gateway| may_share_pods(selector, gateway);
+    facts.gateways.iter().filter(may_share).find_map(|gateway| {
         let server = gateway.spec.servers.iter().find(|server| !sees_requests(server))?;
         let message = format!(
             "Gateway {} has a server for {} on port {}, all of whose connections the gate's policy would deny: list the ports on which the gateway pods take HTTP",

@@ -133,8 +133,13 @@ fn sentence(
         listener.port,
         full_name(gateway)
     );
+    let own = namespace_of(gateway);
+    let names = match own == namespace {
+        true => own,
+        false => format!("{own}, {namespace}"),
+    };
     let allowed = format!(
-        "{{from: Selector, selector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}}}"
+        "{{from: Selector, selector: {{matchExpressions: [{{key: kubernetes.io/metadata.name, operator: In, values: [{names}]}}]}}}}"
     );
     match lack {
         Lack::Hostname if listener.protocol == "HTTP" => format!(
@@ -149,7 +154,7 @@ fn sentence(
             )
         }
         Lack::Namespace => format!(
-            "{what} allows no routes of namespace {namespace}: add allowedRoutes: {{namespaces: {allowed}}}"
+            "{what} allows no routes of namespace {namespace}: set its allowedRoutes.namespaces to {allowed}, with every namespace in it that has routes there now: production's, too"
         ),
         Lack::Labels => format!(
             "{what} allows no routes of namespace {namespace}: label the namespace as its allowedRoutes.namespaces.selector asks, or widen that"
