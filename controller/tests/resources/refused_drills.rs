@@ -157,7 +157,8 @@ fn a_host_is_one_that_clients_can_ask_for_and_a_drill_host_can_be_made_from() {
         "spec.routes[0].host: {long} has a label of more than 63 characters, and no DNS name has: name the host that clients use"
     );
     cluster.refuses(&host(&long), Reason::HostTooLong, &text);
-    assert_eq!(cluster.check(&host(&long[1..])), []);
+    let longest = long.strip_prefix("a").unwrap();
+    assert_eq!(cluster.check(&host(longest)), []);
 }
 
 #[test]
