@@ -1,6 +1,6 @@
 //! A program as a check.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -13,7 +13,7 @@ use super::report::{self, Before, Report};
 use crate::api::CommandCheck;
 
 /// Variables that no program has a need to know: the key is drillgate's to sign with.
-pub const SECRETS: [&str; 2] = ["DRILLGATE_KEY", "DRILLGATE_KEY_FILE"];
+const SECRETS: [&str; 2] = ["DRILLGATE_KEY", "DRILLGATE_KEY_FILE"];
 
 /// The variables with a signed context.
 const SIGNED: [&str; 2] = ["DRILL_CONTEXT", "DRILL_HEADER"];
@@ -24,26 +24,30 @@ const SHORTEST: usize = 6;
 /// How many failed cases are named in the message.
 const NAMED: usize = 5;
 
+/// A program of the user's, with `environment` beside our own, and without the key.
+pub fn users_program(
+    program: impl AsRef<OsStr>,
+    environment: &[(&'static str, OsString)],
+) -> Command {
+    let mut command = Command::new(program);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    for name in SECRETS {
+        command.env_remove(name);
+    }
+    command
+}
+
 /// Runs the program once. It is killed, with all that it has started, when the future is dropped.
 pub(super) async fn ask(check: &CommandCheck, context: &Context<'_>) -> Tried {
     let Some((program, arguments)) = check.argv.split_first() else {
         return Tried::failed("argv is empty: name a program");
     };
-    let mut command = Command::new(program);
+    let mut command = users_program(program, context.environment);
     command
         .args(arguments)
-        .envs(
-            context
-                .environment
-                .iter()
-                .map(|(name, value)| (name, value)),
-        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    for name in SECRETS {
-        command.env_remove(name);
-    }
     let before = Before::look(check.report.as_ref());
     let ended = match group::run(command).await {
         Ok(ended) => ended,

@@ -37,7 +37,7 @@ mod sound;
 mod sql;
 mod through;
 
-pub use command::SECRETS;
+pub use command::users_program;
 pub use database::{Databases, NOT_HERE, Secrets};
 pub use edge::Edge;
 pub use engine::{Context, not_run, run};

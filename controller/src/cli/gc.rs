@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::cluster::{ClusterArgs, block_on};
+use super::stop::NOT_A_COMMANDS;
 use super::view::ViewArgs;
 use super::{FOUND, Outcome};
 use crate::oneshot::drill::now;
@@ -77,7 +78,7 @@ pub(super) fn run(args: &GcArgs) -> Outcome {
                     .filter(|one| one.id == own && one.removed)
                 {
                     one.removed = false;
-                    one.note = Some("its entry in the active list is not a command's: delete the resource that it came from, or run the controller".to_owned());
+                    one.note = Some(NOT_A_COMMANDS.to_owned());
                 }
             }
         }

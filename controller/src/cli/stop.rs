@@ -101,12 +101,12 @@ pub(super) fn run(args: &StopArgs) -> Outcome {
 }
 
 /// What the controller has put into the active list, a command cannot take out.
+pub(super) const NOT_A_COMMANDS: &str = "its entry in the active list is not a command's: delete the resource that it came from, or run the controller";
+
 fn not_a_commands(drill: &Standing) -> String {
     let end = drill.expires_at.map(|end| rfc3339(&Time(end)));
     let end = end.map_or_else(String::new, |end| format!("; the edge ends it at {end}"));
-    format!(
-        "its entry in the active list is not a command's: delete the resource that it came from, or run the controller{end}"
-    )
+    format!("{NOT_A_COMMANDS}{end}")
 }
 
 /// `namespace/name` as kubectl takes it.

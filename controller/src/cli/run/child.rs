@@ -8,12 +8,12 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::sleep;
 
 use super::super::output;
 use super::signals::Signals;
-use crate::checks::SECRETS;
+use crate::checks::users_program;
 use crate::oneshot::drill::now;
 use crate::oneshot::plan::Plan;
 
@@ -46,14 +46,8 @@ pub(super) async fn run_command(
     };
     // At a terminal the command stays in our group: it may read, and Ctrl-C reaches it, too.
     let own_group = !io::stdin().is_terminal();
-    let mut prepared = Command::new(program);
-    prepared
-        .args(arguments)
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .kill_on_drop(true);
-    SECRETS.iter().for_each(|name| {
-        prepared.env_remove(name);
-    });
+    let mut prepared = users_program(program, environment);
+    prepared.args(arguments).kill_on_drop(true);
     if own_group {
         prepared.process_group(0);
     }

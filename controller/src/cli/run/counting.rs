@@ -9,7 +9,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::edge_log::edge_records;
-use crate::checks::SECRETS;
+use crate::checks::users_program;
 use crate::evidence::ledger::{Count, Sides};
 use crate::oneshot::plan::Plan;
 
@@ -113,15 +113,11 @@ impl Counter {
 
 /// A program of the user's. It ends when nobody waits for it any more.
 pub(super) fn shell(command: &str, environment: &[(&'static str, OsString)]) -> Command {
-    let mut shell = Command::new("sh");
+    let mut shell = users_program("sh", environment);
     shell
         .args(["-c", command])
-        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    SECRETS.iter().for_each(|name| {
-        shell.env_remove(name);
-    });
     shell
 }
 
